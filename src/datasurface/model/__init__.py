@@ -1,0 +1,1 @@
+"""The DSL: frozen dataclasses that describe an ecosystem. Pure but for `load`."""

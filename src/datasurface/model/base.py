@@ -1,0 +1,229 @@
+"""What all nouns of the DSL share: construction, equality, JSON form, digest and source position.
+
+A noun is a frozen, slotted dataclass made by `@noun`. Construction checks argument types, freezes lists and mappings,
+turns bare types and shorthands into instances and fills dependent defaults, all in one generated `__init__`. It never
+judges the model; that is `check`'s work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
+
+from datasurface.model.convert import EMPTY_MAPPING, Converter, bad_argument, build_converter, unknown_arguments
+from datasurface.model.position import Position, line_of
+
+__all__ = ["EMPTY_MAPPING", "NOUNS", "Noun", "field_names", "follows", "noun", "opposite"]
+
+NOUNS: dict[str, type[Noun]] = {}
+"""Every noun by its class name: what `from_json` may make."""
+
+_NounT = TypeVar("_NounT", bound="type[Noun]")
+
+
+class Noun:
+    """Base of every object of a model."""
+
+    __slots__ = ("_made_at", "_made_in")
+
+    shorthand: ClassVar[bool] = False
+    """Whether a string stands for `Class(string)` where a field takes either."""
+
+    _made_in: CodeType | None
+    _made_at: int
+
+    @property
+    def declared_at(self) -> Position | None:
+        """Where the object was made; None if it was read from JSON."""
+        if self._made_in is None:
+            return None
+        return Position(self._made_in.co_filename, line_of(self._made_in, self._made_at))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise dataclasses.FrozenInstanceError(f"{self.label()} is frozen: cannot assign to {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"{self.label()} is frozen: cannot delete {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in field_names(type(self)))
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, *(getattr(self, name) for name in field_names(type(self)))))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in field_names(type(self)))
+        return f"{type(self).__name__}({shown})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def label(self) -> str:
+        """Return the object as messages name it, such as `Column 'order_id'`."""
+        name = getattr(self, "name", None)
+        return f"{type(self).__name__} {name!r}" if isinstance(name, str) else type(self).__name__
+
+    def to_json(self) -> str:
+        """Return the canonical JSON text: sorted keys, no spaces, fields at their default left out."""
+        from datasurface.model.serial import encode_text  # noqa: PLC0415 - serial needs the finished nouns
+
+        return encode_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Make the object that `to_json` wrote.
+
+        Raises:
+            ModelCallError: `text` is not the JSON form of a `cls`.
+        """
+        from datasurface.model.serial import decode_text  # noqa: PLC0415 - serial needs the finished nouns
+
+        return decode_text(text, cls)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON form, in hex."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def field_names(cls: type[Noun]) -> tuple[str, ...]:
+    """Return the names of the declared fields of a noun class, in their order."""
+    return tuple(cls.__dataclass_fields__)  # type: ignore[attr-defined] # every noun is a dataclass
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Follows:
+    """A default that is another field's value, or its negation."""
+
+    field: str
+    negate: bool
+
+
+def follows(field: str) -> Any:
+    """Return a default that takes the value of the field named."""
+    return _Follows(field, negate=False)
+
+
+def opposite(field: str) -> Any:
+    """Return a default that is `not` the field named."""
+    return _Follows(field, negate=True)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(dataclasses.field,))
+def noun(cls: _NounT) -> _NounT:
+    """Make `cls` a noun: a frozen dataclass with the shared construction, equality and JSON form."""
+    dataclass = dataclasses.dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False, match_args=False)
+    made = cast("_NounT", dataclass(cls))
+    NOUNS[made.__name__] = made
+    _replace_init(made, _first_init(made))
+    return made
+
+
+def _first_init(cls: type[Noun]) -> Callable[..., None]:
+    """Return an `__init__` that builds the real one, which needs every noun's name to be known, then calls it."""
+
+    def __init__(self: Noun, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        build = _build_init(cls)
+        _replace_init(cls, build)
+        build(self, *args, **kwargs)
+        frame = sys._getframe(1)  # noqa: SLF001 - the only way to the caller's line that costs nothing
+        _set_position(self, frame.f_code, frame.f_lasti)
+
+    return __init__
+
+
+def _replace_init(cls: type[Noun], init: Callable[..., None]) -> None:
+    type.__setattr__(cls, "__init__", init)
+
+
+def _set_position(noun: Noun, code: CodeType | None, instruction: int) -> None:
+    object.__setattr__(noun, "_made_in", code)
+    object.__setattr__(noun, "_made_at", instruction)
+
+
+def forget_position(noun: Noun) -> None:
+    """Let a noun that no line of a model made say so."""
+    _set_position(noun, None, 0)
+
+
+def _build_init(cls: type[Noun]) -> Callable[..., None]:
+    """Compile `__init__` for `cls` from its fields: about a microsecond a call, so that models may have millions."""
+    scope: dict[str, Any] = {
+        "getframe": sys._getframe,  # noqa: SLF001
+        "unknown_arguments": unknown_arguments,
+        "bad_argument": bad_argument,
+        "cls": cls,
+        "set_in": _slot(cls, "_made_in"),
+        "set_at": _slot(cls, "_made_at"),
+    }
+    names = _names_for(cls)
+    fields = dataclasses.fields(cast("Any", cls))
+    positional = [f for f in fields if not f.kw_only]
+    keyword = [f for f in fields if f.kw_only]
+    parameters = ["self", *(_parameter(f, scope) for f in positional), "*"]
+    parameters += [*(_parameter(f, scope) for f in keyword), "**unknown"]
+    if not keyword:
+        parameters.remove("*")
+    body = ["if unknown: unknown_arguments(cls, unknown)"]
+    for f in fields:
+        body += _field_lines(cls, f, eval(str(f.type), names), scope)  # noqa: S307 - our own annotations
+    body += ["frame = getframe(1)", "set_in(self, frame.f_code)", "set_at(self, frame.f_lasti)"]
+    source = f"def __init__({', '.join(parameters)}):\n    " + "\n    ".join(body)
+    exec(source, scope)  # noqa: S102 - the text is made of our own field names only
+    return cast("Callable[..., None]", scope["__init__"])
+
+
+def _parameter(f: dataclasses.Field[Any], scope: dict[str, Any]) -> str:
+    if f.default is dataclasses.MISSING:
+        return f.name
+    scope[f"default_{f.name}"] = f.default
+    return f"{f.name}=default_{f.name}"
+
+
+def _field_lines(cls: type[Noun], f: dataclasses.Field[Any], hint: Any, scope: dict[str, Any]) -> list[str]:
+    """Return the statements that check, convert and store one field."""
+    name = f.name
+    scope[f"set_{name}"] = _slot(cls, name)
+    scope[f"convert_{name}"] = convert = build_converter(hint)
+    call = f"{name} = convert_{name}({name}, bad_argument, cls, {name!r})"
+    quick = _quick_test(convert, name)
+    if isinstance(f.default, _Follows):
+        value = f"{'not ' if f.default.negate else ''}{f.default.field}"
+        lines = [
+            f"if {name} is default_{name}: {name} = {value}",
+            f"elif {quick}: {call}" if quick else f"else: {call}",
+        ]
+    elif f.default is dataclasses.MISSING:
+        lines = [f"if {quick}: {call}" if quick else call]
+    else:
+        lines = [f"if {name} is not default_{name}: {call}"]
+    return [*lines, f"set_{name}(self, {name})"]
+
+
+def _quick_test(convert: Converter, name: str) -> str:
+    """Return the expression that is true when the value needs the converter, or nothing if it always does."""
+    exact = getattr(convert, "exact", None)
+    return f"{name}.__class__ is not {exact}" if exact else ""
+
+
+def _slot(cls: type[Noun], name: str) -> Callable[[Noun, Any], None]:
+    """Return the setter of a slot, which the frozen class itself does not offer."""
+    return cast("Callable[[Noun, Any], None]", getattr(cls, name).__set__ if name in _slots(cls) else None)
+
+
+def _slots(cls: type[Noun]) -> set[str]:
+    return {slot for base in cls.__mro__ for slot in getattr(base, "__slots__", ())}
+
+
+def _names_for(cls: type[Noun]) -> dict[str, Any]:
+    """Return what annotations of `cls` may name: its module's globals, then every noun."""
+    return {**NOUNS, **vars(sys.modules[cls.__module__])}

@@ -1,0 +1,36 @@
+"""Classifications of data. Those of DataSurface are ready made; firms add their own schemes beside them."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from datasurface.model.base import Noun, noun
+
+__all__ = ["CONFIDENTIAL", "CPI", "CSI", "INTERNAL", "MNPI", "PC1", "PC2", "PC3", "PII", "PUBLIC", "Classification"]
+
+
+@noun
+class Classification(Noun):
+    """How sensitive data is.
+
+    Attributes:
+        name: As policies and reports name it.
+        level: Higher is more sensitive; comparable only within a scheme.
+        scheme: Whose classification it is; empty for DataSurface's own.
+    """
+
+    name: str = field(kw_only=False)
+    level: int = 0
+    scheme: str = ""
+
+
+PUBLIC = Classification("PUBLIC", level=0)
+INTERNAL = Classification("INTERNAL", level=1)
+CONFIDENTIAL = Classification("CONFIDENTIAL", level=2)
+PII = Classification("PII", level=3)
+PC1 = Classification("PC1", level=3)
+PC2 = Classification("PC2", level=4)
+PC3 = Classification("PC3", level=5)
+CPI = Classification("CPI", level=3)
+CSI = Classification("CSI", level=4)
+MNPI = Classification("MNPI", level=5)

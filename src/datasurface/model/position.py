@@ -1,0 +1,42 @@
+"""Where an object was made: a path relative to the model folder and a line. Knows nothing of nouns."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
+
+__all__ = ["Position", "line_of"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the source of a model.
+
+    Attributes:
+        path: Relative to the model folder if the file is inside it, else as Python knows it.
+        line: Counted from 1.
+    """
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+def line_of(code: CodeType, instruction: int) -> int:
+    """Return the line of the byte-code offset `instruction` in `code`.
+
+    Asking a frame for its line walks the line table from its start, which is quadratic over a long file; so
+    construction keeps only the offset, and the table is unrolled once, here, when somebody asks.
+    """
+    starts, lines = _line_table(code)
+    return lines[bisect.bisect_right(starts, instruction) - 1]
+
+
+@lru_cache(maxsize=1024)
+def _line_table(code: CodeType) -> tuple[list[int], list[int]]:
+    rows = [(start, line) for start, _, line in code.co_lines() if line is not None]
+    return [start for start, _ in rows] or [0], [line for _, line in rows] or [code.co_firstlineno]
