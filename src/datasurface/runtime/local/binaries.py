@@ -89,7 +89,9 @@ def _copied(site: Path) -> Path:
     SYSTEM_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix="postgresql-", dir=SYSTEM_FOLDER))
     try:
-        shutil.copytree(site / _PACKAGE, temporary / _PACKAGE, ignore=shutil.ignore_patterns("include", "*.py", "__py*"))
+        shutil.copytree(
+            site / _PACKAGE, temporary / _PACKAGE, ignore=shutil.ignore_patterns("include", "*.py", "__py*")
+        )
         if (site / _LIBRARIES).is_dir():
             shutil.copytree(site / _LIBRARIES, temporary / _LIBRARIES)
         _open_to_all(temporary)

@@ -173,7 +173,7 @@ class Place:
         except FileExistsError:
             facts = folder.lstat()
             if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != account.uid or facts.st_mode & 0o077:
-                folder = Path(tempfile.mkdtemp(prefix="datasurface-", dir="/tmp"))  # noqa: S108 - private and new
+                folder = Path(tempfile.mkdtemp(prefix="datasurface-", dir="/tmp"))
                 account.give(folder)
         for left_over in folder.glob(".s.PGSQL.*"):
             left_over.unlink(missing_ok=True)

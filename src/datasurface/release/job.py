@@ -1,0 +1,130 @@
+"""What one stream's job needs to know, and what one platform has to show: the slices of a release that jobs read.
+
+They are nouns, so that their JSON form and digest come from the one mechanism. A job never sees the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import field
+
+from datasurface.model.base import Noun, noun
+from datasurface.model.capture import Capture
+from datasurface.model.datastore import Guard
+from datasurface.model.infrastructure import Container, Credential
+from datasurface.model.types import DataType
+from datasurface.model.vocabulary import Consistency, History, Priority
+
+__all__ = ["JobColumn", "JobDataset", "JobSpec", "PlatformSpec", "ViewSpec"]
+
+
+@noun
+class JobColumn(Noun):
+    """A column as a job reads and stores it."""
+
+    name: str = field(kw_only=False)
+    type: DataType = field(kw_only=False)
+    key: bool = False
+    nullable: bool = True
+    source: str
+
+
+@noun
+class JobDataset(Noun):
+    """A table that a job reads.
+
+    Attributes:
+        name: The dataset's logical name.
+        source_schema: The schema at the source; None where the database has none.
+        source_table: The physical name at the source.
+        history: FULL if anybody needs its earlier versions.
+        retention_days: How long closed versions are kept; None for ever.
+    """
+
+    name: str = field(kw_only=False)
+    source_schema: str | None = None
+    source_table: str
+    columns: Sequence[JobColumn]
+    history: History = History.LIVE
+    retention_days: int | None = None
+
+    @property
+    def key_columns(self) -> tuple[JobColumn, ...]:
+        """The key, in the dataset's order; empty for a multiset."""
+        return tuple([c for c in self.columns if c.key])
+
+
+@noun
+class JobSpec(Noun):
+    """One stream: everything that a batch of it needs.
+
+    Attributes:
+        stream: `<datastore>` or `<datastore>.<dataset>`.
+        capture: How the source is read, container and schedule included.
+        credential: What the source is logged in with; None for the driver's defaults.
+        connections: How many connections to the source may be used at once.
+        keep_batches: For how many batches deltas are kept.
+    """
+
+    stream: str = field(kw_only=False)
+    platform: str
+    datastore: str
+    datasets: Sequence[JobDataset]
+    capture: Capture
+    credential: Credential | None = None
+    consistency: Consistency = Consistency.DATASTORE
+    guard: Guard = Guard()
+    priority: Priority = Priority.MEDIUM
+    connections: int = 4
+    keep_batches: int = 0
+
+    @property
+    def source(self) -> Container:
+        """The container that is read."""
+        return self.capture.container
+
+    @property
+    def job_digest(self) -> str:
+        """SHA-256 of what an open batch depends on: datasets, source, capture and history; not guard or priority."""
+        parts = [d.to_json() for d in self.datasets] + [self.capture.to_json(), self.consistency.value]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@noun
+class ViewSpec(Noun):
+    """What one group of a workspace sees of one dataset."""
+
+    workspace: str
+    group: str
+    stream: str
+    datastore: str
+    dataset: str
+    columns: Sequence[str]
+    history: History = History.LIVE
+
+
+@noun
+class PlatformSpec(Noun):
+    """One platform: its merge database, its streams and the views it has to show.
+
+    Attributes:
+        name: The platform's name.
+        ecosystem: Whose platform it is.
+        environment: Which environment binds it; None for the model as it is.
+        container: The merge database.
+        secrets: The names of the secret stores to ask, in order.
+    """
+
+    name: str = field(kw_only=False)
+    ecosystem: str
+    environment: str | None = None
+    container: Container
+    credential: Credential | None = None
+    secrets: Sequence[str] = ("environment", "files")
+    jobs: Sequence[JobSpec] = ()
+    views: Sequence[ViewSpec] = ()
+
+    def job(self, stream: str) -> JobSpec | None:
+        """Return the job of a stream, or None if there is none of that name."""
+        return next((job for job in self.jobs if job.stream == stream), None)
