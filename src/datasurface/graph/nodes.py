@@ -114,7 +114,9 @@ class Export:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """Data flows from one node to another; ids are `stream:NAME`, `transformer:WORKSPACE`, `export:WORKSPACE.GROUP`,
+    """Data flows from one node to another.
+
+    Ids are `stream:NAME`, `transformer:WORKSPACE`, `export:WORKSPACE.GROUP` and
     `source:CONTAINER`.
     """
 

@@ -1,0 +1,97 @@
+"""The command `datasurface`: finds a verb's module when it is called, and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from datasurface import __version__
+from datasurface.cli.session import Session, model_options
+from datasurface.errors import DataSurfaceError
+
+__all__ = ["app", "main"]
+
+VERBS: dict[str, str] = {
+    "init": "init",
+    "import": "import_",
+    "check": "check",
+    "show": "show",
+    "graph": "graph",
+    "build": "build",
+    "query": "query",
+    "plan": "plan",
+    "apply": "apply",
+    "run": "run",
+    "status": "status",
+    "history": "history",
+    "explain": "explain",
+    "reset": "reset",
+    "resnapshot": "resnapshot",
+    "accept": "accept",
+    "audit": "audit",
+    "connect": "connect",
+    "local": "local",
+    "doctor": "doctor",
+    "demo": "demo",
+}
+"""Each verb and the module of `datasurface.cli` that holds it as `command`; in the order of the help."""
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module only when it is needed, so that the command starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"datasurface.cli.{VERBS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            error.message += f" The verbs are: {', '.join(VERBS)}."
+            raise
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, "--version", prog_name="datasurface")
+@model_options
+@click.pass_context
+def app(ctx: click.Context, session: Session) -> None:
+    """Declare data and who needs it; DataSurface derives the pipelines, checks them and runs them."""
+    ctx.obj = session
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    try:
+        result: Any = app.main(args=arguments, prog_name="datasurface", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except DataSurfaceError as error:
+        _show(error)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _show(error: DataSurfaceError) -> None:
+    click.secho(f"error {error.code}: {error.message}", fg="red", err=True)
+    if error.hint:
+        click.secho(f"  hint: {error.hint}", err=True)

@@ -1,0 +1,1 @@
+"""The edge to databases: one folder a kind."""

@@ -1,0 +1,1 @@
+"""The work on batches: capture, delta, guard, merge, publish, evolve, audit."""

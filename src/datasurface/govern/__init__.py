@@ -1,0 +1,1 @@
+"""Questions about models: findings of the rules, what databases can hold. Pure."""

@@ -1,0 +1,1 @@
+"""The pipelines derived backwards from consumers, and why each exists. Pure."""

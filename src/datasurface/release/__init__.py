@@ -1,0 +1,1 @@
+"""The compiled model: relational tables and one job spec a stream."""

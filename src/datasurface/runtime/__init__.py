@@ -1,0 +1,1 @@
+"""What runs when: plan and apply, the scheduler, one job, status."""

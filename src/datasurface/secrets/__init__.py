@@ -1,0 +1,1 @@
+"""The edge to secrets: one file a kind of store."""

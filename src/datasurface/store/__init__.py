@@ -1,0 +1,1 @@
+"""Releases and platform state, kept in the merge database."""
