@@ -1,6 +1,7 @@
 """The operating system's user that a server runs as: the caller, or for root an unprivileged account of its own.
 
-PostgreSQL refuses to run as root. Data that exist keep their owner; new data of root belong to the account `datasurface`.
+PostgreSQL refuses to run as root. Data that exist keep their owner; new data of root belong to the account
+`datasurface`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Account:
         stderr: int | IO[bytes] = subprocess.STDOUT,
         timeout: float | None = None,
         detached: bool = False,
+        descriptors: Sequence[int] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Run `command` as this account in `/`, with nothing of the caller's environment that PostgreSQL would heed."""
         # `LC_ALL=C` keeps messages in English and `%a` in log names stable; PG* variables would redirect the tools.
@@ -63,6 +65,7 @@ class Account:
             timeout=timeout,
             check=False,
             start_new_session=detached,
+            pass_fds=descriptors,
         )
 
     def give(self, path: Path) -> None:
@@ -82,7 +85,7 @@ def account_of(data: Path) -> Account:
 
 
 def reachable(path: Path, account: Account | None = None) -> bool:
-    """Tell whether `account` may enter every existing folder down to `path`; None is the account that root would use."""
+    """Tell whether `account` (by default the one for root's servers) may enter every existing folder down to `path`."""
     if account is None:
         entry = _look_up()
         account = Account(

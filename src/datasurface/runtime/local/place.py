@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from datasurface.runtime.local.account import Account
 
-__all__ = ["SYSTEM_FOLDER", "Place", "folder_for", "told_as_store_error"]
+__all__ = ["SYSTEM_FOLDER", "Place", "folder_for", "told_as_store_error", "write_whole"]
 
 SYSTEM_FOLDER = Path("/var/lib/datasurface")
 _MODEL_SUBFOLDER = ".datasurface"
@@ -38,8 +38,8 @@ def folder_for(model_folder: Path, container: str, environ: Mapping[str, str]) -
     """Return the folder of a container's server; makes nothing.
 
     `$DATASURFACE_HOME/<container>`, else `.datasurface/<container>` in the model folder. For root, if the server's own
-    account cannot get there or the folder cannot be written, a folder under `/var/lib/datasurface` named after the model
-    folder. Where data exist already, they stay.
+    account cannot get there or the folder cannot be written, a folder under `/var/lib/datasurface` named after the
+    model folder. Where data exist already, they stay.
     """
     if home := environ.get("DATASURFACE_HOME"):
         return Path(home).absolute() / container
@@ -113,14 +113,15 @@ class Place:
             if not folder.exists():
                 folder.mkdir(exist_ok=True)
                 folder.chmod(_PASSABLE if account.borrowed else _PRIVATE)
-        if not reachable(self.folder, account):
+        if account.borrowed and not reachable(self.folder, account):
             raise StoreError(
                 f"the embedded database cannot live in {self.folder}: the server does not run as root, and its account"
                 " cannot enter that folder",
                 hint="set DATASURFACE_HOME to a folder that every user can enter, or run as a normal user",
             )
-        if self.folder.parent.name == _MODEL_SUBFOLDER:
-            (self.folder.parent / ".gitignore").write_text("*\n")
+        ignored = self.folder.parent / ".gitignore"
+        if self.folder.parent.name == _MODEL_SUBFOLDER and not ignored.exists():
+            ignored.write_text("*\n")
         if not self.logs.exists():
             self.logs.mkdir(mode=_PRIVATE, exist_ok=True)
             account.give(self.logs)
@@ -128,15 +129,21 @@ class Place:
     @contextmanager
     def locked(self, deadline: float) -> Iterator[None]:
         """Hold this folder against other processes that start or stop its server; given up at `deadline`."""
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
+        with _opened(self.folder / "lock") as descriptor:
             while not _try_lock(descriptor):
                 if time.monotonic() > deadline:
                     raise TransientError(f"another process is starting or stopping the server in {self.folder}")
                 time.sleep(0.02)
             yield
-        finally:
-            os.close(descriptor)
+
+    @contextmanager
+    def claimed(self) -> Iterator[int | None]:
+        """Yield a locked file for the server to inherit, or None while any process of an earlier one holds it.
+
+        Unlike process numbers and shared memory this also holds between containers that share the folder.
+        """
+        with _opened(self.folder / "in-use") as descriptor:
+            yield descriptor if _try_lock(descriptor) else None
 
     def password(self) -> str:
         """Return the superuser's password.
@@ -180,6 +187,15 @@ class Place:
         return folder
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -207,5 +223,9 @@ def told_as_store_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "it belongs to another user" if isinstance(error, PermissionError) else "see DATASURFACE_HOME"
+        hint = (
+            "it belongs to another user"
+            if isinstance(error, PermissionError)
+            else "DATASURFACE_HOME names another folder"
+        )
         raise StoreError(f"the embedded database in {folder}: {error}", hint=hint) from error
