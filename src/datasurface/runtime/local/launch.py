@@ -110,7 +110,7 @@ def _spawn(place: Place, account: Account, programs: Path, port: int) -> int | N
             return None
         _configure(place, account, port)
         disown(place.data)
-        server = [programs / "postgres", "-D", place.data, "-c", f"config_file={place.settings}"]
+        server: list[str | Path] = [programs / "postgres", "-D", place.data, "-c", f"config_file={place.settings}"]
         with os.fdopen(os.open(place.start_log, flags, 0o600), "wb") as log:
             done = account.run(
                 ["/bin/sh", "-c", _DETACH, "sh", *server],

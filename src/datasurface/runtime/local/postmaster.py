@@ -84,7 +84,7 @@ def disown(data: Path) -> None:
 
 
 def kill_orphans(cluster_name: str) -> None:
-    """Kill what a killed server left behind: in a long statement it does not notice the end, and blocks the next server."""
+    """Kill what a killed server left behind: busy in a long statement, it misses the end and blocks the next server."""
     psutil = _psutil()
     title = f"postgres: {cluster_name}: "
     for process in psutil.process_iter(["cmdline"]):
