@@ -1,0 +1,185 @@
+"""Compile a checked model into a release: one job spec a stream, one view spec a sink, the rows of the model's tables.
+
+Pure: no clock, no file, no database. Equal models give equal releases with equal digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from datasurface.graph.nodes import Export, Graph, Stream, StreamDataset, StreamKind
+from datasurface.model.capture import Capture
+from datasurface.model.ecosystem import Ecosystem
+from datasurface.model.effective import capture_credential, duration, platform_credential, source_of, split_reference
+from datasurface.model.platform import YellowPlatform
+from datasurface.release.bind import Binding, binding_of, replaced
+from datasurface.release.job import JobColumn, JobDataset, JobSpec, PlatformSpec, ViewSpec
+
+if TYPE_CHECKING:
+    from datasurface.govern.report import Finding
+
+__all__ = ["FORMAT", "Release", "compile_release"]
+
+FORMAT = 1
+"""The version of what a release holds; a part of its digest."""
+
+_NeedKey = tuple[str, str]
+"""The names of a stream and of one of its datasets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A compiled model.
+
+    Attributes:
+        digest: SHA-256, in hex, of the model's canonical JSON, the environment's name and the format's version.
+        model_json: The model's canonical JSON.
+        environment: The name of the environment that binds it; None for the model as it is.
+        platforms: What each platform that moves data has to run and to show, sorted by name.
+    """
+
+    digest: str
+    ecosystem: Ecosystem
+    model_json: str
+    environment: str | None
+    platforms: tuple[PlatformSpec, ...]
+    graph: Graph
+    findings: tuple[Finding, ...]
+
+    def platform(self, name: str) -> PlatformSpec | None:
+        """Return the platform of that name, or None if there is none that moves data."""
+        return next((p for p in self.platforms if p.name == name), None)
+
+
+def compile_release(
+    ecosystem: Ecosystem, graph: Graph, findings: Sequence[Finding] = (), *, environment: str | None = None
+) -> Release:
+    """Return the release of a model that `check` found no error in.
+
+    Raises:
+        ConfigurationError: the model has no environment of that name.
+    """
+    binding = binding_of(ecosystem, environment)
+    model_json = ecosystem.to_json()
+    return Release(
+        digest=_digest(model_json, environment),
+        ecosystem=ecosystem,
+        model_json=model_json,
+        environment=environment,
+        platforms=_platforms(ecosystem, graph, binding),
+        graph=graph,
+        findings=tuple(findings),
+    )
+
+
+def _digest(model_json: str, environment: str | None) -> str:
+    """Hash the parts, each with its length before it, so that no two sets of parts meet."""
+    digest = hashlib.sha256(f"datasurface release {FORMAT}\n".encode())
+    for part in (environment, model_json):
+        encoded = b"" if part is None else part.encode()
+        digest.update(f"{-1 if part is None else len(encoded)}:".encode() + encoded)
+    return digest.hexdigest()
+
+
+def _platforms(ecosystem: Ecosystem, graph: Graph, binding: Binding) -> tuple[PlatformSpec, ...]:
+    """Return every platform that moves data, those without streams too, so that a plan can retire what they had."""
+    streams: dict[str, list[Stream]] = {}
+    for stream in graph.streams:
+        if stream.kind is StreamKind.INGESTION:
+            streams.setdefault(stream.platform, []).append(stream)
+    exports: dict[str, list[Export]] = {}
+    for export in graph.exports:
+        exports.setdefault(export.platform, []).append(export)
+    bound = [binding.platform(p) for p in ecosystem.platforms]
+    yellow = sorted((p for p in bound if isinstance(p, YellowPlatform)), key=lambda p: p.name)
+    return tuple([_platform(p, streams.get(p.name, []), exports.get(p.name, []), binding) for p in yellow])
+
+
+def _platform(
+    platform: YellowPlatform, streams: Sequence[Stream], exports: Sequence[Export], binding: Binding
+) -> PlatformSpec:
+    container = binding.container(platform.container)
+    needs = {(s.name, d.dataset.name): (s, d) for s in streams for d in s.datasets}
+    return PlatformSpec(
+        platform.name,
+        ecosystem=binding.ecosystem,
+        environment=binding.environment.name if binding.environment else None,
+        container=container,
+        credential=platform_credential(replaced(platform, container=container)),
+        secrets=binding.secrets(platform),
+        jobs=sorted((_job(s, platform, binding) for s in streams), key=lambda j: j.stream),
+        views=sorted(
+            (v for e in exports for v in _views(e, needs)),
+            key=lambda v: (v.workspace, v.group, v.datastore, v.dataset),
+        ),
+    )
+
+
+def _job(stream: Stream, platform: YellowPlatform, binding: Binding) -> JobSpec:
+    declared = stream.datastore.capture
+    if declared is None:
+        raise ValueError(f"stream {stream.name} is an ingestion, but datastore {stream.datastore.name} has no capture")
+    capture = binding.capture(declared)
+    return JobSpec(
+        stream.name,
+        platform=platform.name,
+        datastore=stream.datastore.name,
+        datasets=[_dataset(d, capture) for d in stream.datasets],
+        capture=capture,
+        credential=capture_credential(replaced(stream.datastore, capture=capture)),
+        consistency=capture.consistency,
+        guard=stream.datastore.guard,
+        priority=stream.priority,
+        connections=_connections(stream.name, platform, capture),
+        keep_batches=platform.keep_batches,
+    )
+
+
+def _connections(stream: str, platform: YellowPlatform, capture: Capture) -> int:
+    """Return how many connections a stream may use: its container's, fewer if a hint says so."""
+    allowed = getattr(capture.container, "connections", 1)
+    hint = platform.hints.get(stream)
+    wanted = hint.connections if hint else None
+    return int(allowed if wanted is None else min(wanted, allowed))
+
+
+def _dataset(need: StreamDataset, capture: Capture) -> JobDataset:
+    schema, table = source_of(need.dataset, getattr(capture.container, "schema", None))
+    return JobDataset(
+        need.dataset.name,
+        source_schema=schema,
+        source_table=table,
+        columns=[
+            JobColumn(c.name, c.data_type, key=c.key, nullable=c.nullable, source=c.source)
+            for c in need.dataset.columns
+        ],
+        history=need.history,
+        retention_days=_days(need.retention),
+    )
+
+
+def _days(retention: str | None) -> int | None:
+    """Return a retention in whole days, rounded up so that nothing is kept too short; None for ever."""
+    length = duration(retention) if retention else None
+    return None if length is None else length.days + bool(length.seconds)
+
+
+def _views(export: Export, needs: Mapping[_NeedKey, tuple[Stream, StreamDataset]]) -> Iterator[ViewSpec]:
+    for sink, stream_name in export.sinks:
+        reference = split_reference(sink.dataset)
+        stream, need = needs.get((stream_name, reference[1] if reference else ""), (None, None))
+        if stream is None or need is None:
+            continue
+        chosen = None if sink.columns is None else frozenset(sink.columns)
+        yield ViewSpec(
+            workspace=export.workspace.name,
+            group=export.group.name,
+            stream=stream.name,
+            datastore=stream.datastore.name,
+            dataset=need.dataset.name,
+            columns=[c.name for c in need.dataset.columns if chosen is None or c.name in chosen],
+            history=export.group.history,
+        )
