@@ -1,0 +1,92 @@
+"""What PostgreSQL can do, and the doors to reading and merging it. Driver-free: those who pass the doors import it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from datasurface.databases.postgres.types import keyable, physical_type
+from datasurface.errors import ConfigurationError
+from datasurface.govern.capabilities import Capabilities
+from datasurface.model.infrastructure import PostgresDatabase
+from datasurface.model.vocabulary import History, Tls
+
+if TYPE_CHECKING:
+    from datasurface.databases.base import Login, Source
+    from datasurface.databases.merge import MergeStore
+
+__all__ = ["ADAPTER", "PostgresAdapter"]
+
+_SCHEMES = ("postgresql", "postgres")
+
+
+class PostgresAdapter:
+    """PostgreSQL 14 to 18, Aurora PostgreSQL and the embedded server."""
+
+    capabilities = Capabilities(
+        database="PostgreSQL",
+        containers=("PostgresDatabase", "AuroraDatabase", "EmbeddedPostgres"),
+        captures=frozenset({"Snapshot"}),
+        merges=frozenset({History.LIVE.value, History.FULL.value}),
+        name_limit=63,
+        physical_type=physical_type,
+        keyable=keyable,
+    )
+
+    def source(self, login: Login) -> Source:
+        """Connect to read."""
+        from datasurface.databases.postgres.source import PostgresSource  # noqa: PLC0415 - imports the driver
+
+        return PostgresSource(login)
+
+    def merge_store(self, login: Login) -> MergeStore:
+        """Connect to merge."""
+        from datasurface.databases.postgres.store import PostgresStore  # noqa: PLC0415 - imports the driver
+
+        return PostgresStore(login)
+
+    def container_from_url(self, url: str) -> PostgresDatabase | None:
+        """Return the database that `postgresql://user@host:port/database?sslmode=…` means; None for another scheme.
+
+        User and password are no part of a container.
+
+        Raises:
+            ConfigurationError: it names no host or database, a port or `sslmode` that cannot be.
+        """
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme.lower() not in _SCHEMES:
+            return None
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 5432
+        except ValueError as error:
+            raise ConfigurationError("the port or host of the PostgreSQL URL cannot be read") from error
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        database = unquote(parts.path.removeprefix("/")) or options.get("dbname", "")
+        host = unquote(parts.hostname or "") or options.get("host", "")
+        if not database or not host:
+            raise ConfigurationError(
+                "a PostgreSQL URL names a host and a database", hint="postgresql://USER@HOST:PORT/DATABASE"
+            )
+        return PostgresDatabase(
+            _identifier(database), host=host, port=port, database=database, tls=_tls(options.get("sslmode"))
+        )
+
+
+def _identifier(name: str) -> str:
+    cleaned = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+    return cleaned if cleaned[:1].isalpha() else f"db_{cleaned}".rstrip("_")
+
+
+def _tls(mode: str | None) -> Tls:
+    if mode is None or mode == "allow":
+        return Tls.PREFER
+    try:
+        return Tls(mode)
+    except ValueError as error:
+        known = ", ".join(t.value for t in Tls)
+        raise ConfigurationError(f"the URL's sslmode {mode!r} is unknown", hint=f"one of {known}") from error
+
+
+ADAPTER = PostgresAdapter()
