@@ -1,0 +1,98 @@
+"""What a secret is and what a store of secrets must do. Knows no store; they are found by entry point.
+
+A secret's values leave a `Secret` only through its fields: never through `repr`, a message or an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+from datasurface.errors import SecretError
+from datasurface.model.infrastructure import Credential
+from datasurface.model.vocabulary import CredentialKind
+
+__all__ = ["Secret", "SecretStore", "assemble", "optional_pieces", "required_pieces"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Secret:
+    """What logs in somewhere; which fields are set follows from the credential's kind."""
+
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+    private_key: str | None = None
+    certificate: str | None = None
+
+    def __repr__(self) -> str:
+        held = [f"{f.name}=***" for f in fields(self) if getattr(self, f.name) is not None]
+        return f"Secret({', '.join(held)})"
+
+
+class SecretStore(Protocol):
+    """Somewhere that holds secrets by the names of credentials.
+
+    A store is made by calling what its entry point names, in the group `datasurface.secrets`, with the environment's
+    variables.
+    """
+
+    def lookup(self, credential: Credential) -> Secret | None:
+        """Return the secret, or None if the store has nothing under that name.
+
+        Raises:
+            SecretError: the secret is incomplete, may be read by others, or cannot be read at all.
+        """
+        ...
+
+    def places(self, credential: Credential) -> tuple[str, ...]:
+        """Return where the store looks for the secret, in words for a message: variables, files, paths."""
+        ...
+
+
+_REQUIRED: dict[CredentialKind, tuple[str, ...]] = {
+    CredentialKind.PASSWORD: ("user", "password"),
+    CredentialKind.TOKEN: ("token",),
+    CredentialKind.KEY_PAIR: ("user", "private_key"),
+    CredentialKind.CERTIFICATE: ("certificate", "private_key"),
+}
+_OPTIONAL: dict[CredentialKind, tuple[str, ...]] = {
+    CredentialKind.TOKEN: ("user",),
+    CredentialKind.KEY_PAIR: ("password",),
+    CredentialKind.CERTIFICATE: ("user", "password"),
+}
+
+
+def required_pieces(kind: CredentialKind) -> tuple[str, ...]:
+    """Return the fields of `Secret` that a credential of this kind must have."""
+    return _REQUIRED[kind]
+
+
+def optional_pieces(kind: CredentialKind) -> tuple[str, ...]:
+    """Return the fields that it may have besides: a key's passphrase, a token's user."""
+    return _OPTIONAL.get(kind, ())
+
+
+def assemble(credential: Credential, read: Callable[[str], str | None], place: Callable[[str], str]) -> Secret | None:
+    """Return the secret that `read` finds piece by piece, or None if it finds no piece at all.
+
+    Args:
+        credential: Whose secret it is; its kind says which pieces it has.
+        read: Returns the piece of that name, such as `password`, or None.
+        place: Returns where that piece is looked for, for messages.
+
+    Raises:
+        SecretError: some pieces are there and a required one is not.
+    """
+    required, optional = required_pieces(credential.kind), optional_pieces(credential.kind)
+    found = {name: value for name in (*required, *optional) if (value := read(name)) is not None}
+    if not found:
+        return None
+    missing = [place(name) for name in required if name not in found]
+    if missing:
+        raise SecretError(
+            f"the secret of credential {credential.name!r} is incomplete: there is "
+            f"{' and '.join(place(name) for name in found)}, but no {' and no '.join(missing)}"
+        )
+    return Secret(**found)
