@@ -1,0 +1,110 @@
+"""Connections to PostgreSQL: how a login becomes one, and which faults may pass by themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg
+
+from datasurface.databases.base import Login
+from datasurface.errors import DataSurfaceError, SourceError, TransientError
+from datasurface.model.infrastructure import AuroraDatabase, PostgresDatabase
+
+__all__ = ["connect", "explain", "is_transient", "parameters"]
+
+_SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "client_encoding": "UTF8",
+    "search_path": "pg_catalog",
+    "xmloption": "content",
+}
+"""What makes the same value look the same in every session, whatever the server's or the user's defaults."""
+
+_TRANSIENT = re.compile(r"08\d{3}|57P0[1-5]|40001|40P01|53300|55P03|25P03")
+_REFUSED = re.compile(
+    r"password authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|permission denied|"
+    r"role .* is not permitted|certificate|server does not support SSL"
+)
+
+
+def parameters(login: Login) -> dict[str, Any]:
+    """Return libpq's parameters for a login; what is absent is left to libpq's own defaults."""
+    container = login.container
+    if not isinstance(container, PostgresDatabase | AuroraDatabase):
+        raise SourceError(f"{container.label()} is no PostgreSQL database")
+    given: dict[str, Any] = {
+        "host": container.host,
+        "port": container.port,
+        "dbname": container.database,
+        "sslmode": container.tls.value,
+        "user": login.user,
+        "password": login.password,
+    }
+    return {
+        "application_name": "datasurface",
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+
+
+def connect(login: Login) -> psycopg.Connection[Any]:
+    """Open a connection with settings under which values look the same everywhere.
+
+    Raises:
+        SourceError: the server refuses: password, role, database.
+        TransientError: the server cannot be reached now.
+    """
+    try:
+        connection = psycopg.connect(**parameters(login), autocommit=True, prepare_threshold=3)
+        calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
+        connection.execute(f"SELECT {calls}")
+    except psycopg.Error as error:
+        raise _connection_error(error, login) from None
+    connection.autocommit = False
+    return connection
+
+
+def _connection_error(error: psycopg.Error, login: Login) -> DataSurfaceError:
+    text = _without_password(str(error), login)
+    message = f"cannot connect to {login.container.label()}: {text}"
+    if _REFUSED.search(text) or (error.sqlstate or "").startswith(("28", "3D")):
+        return SourceError(message, hint="check database, user and password, then run `datasurface doctor`")
+    return TransientError(message, hint="is the server running and reachable from here?")
+
+
+def _without_password(text: str, login: Login) -> str:
+    line = " ".join(text.split())
+    return line.replace(login.password, "***") if login.password else line
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether an error may pass by itself: a lost connection, a restart, a lock, a full connection table."""
+    if isinstance(error, TransientError):
+        return True
+    if not isinstance(error, psycopg.Error):
+        return False
+    if error.sqlstate:
+        return _TRANSIENT.fullmatch(error.sqlstate) is not None
+    return isinstance(error, psycopg.OperationalError)
+
+
+def explain(error: BaseException) -> str:
+    """Say a driver's error in one line: the server's message and, where it helps, table and column; no row values."""
+    if not isinstance(error, psycopg.Error):
+        return " ".join(str(error).split())
+    diagnosis = error.diag
+    parts = [diagnosis.message_primary or " ".join(str(error).split())]
+    if isinstance(error, pg.NotNullViolation) and diagnosis.column_name:
+        return f"column {diagnosis.column_name!r} holds NULL, but the model says that it may not be"
+    if isinstance(error, pg.DiskFull):
+        parts.append("the database server's disk is full: make room there and run again")
+    return "; ".join(parts)

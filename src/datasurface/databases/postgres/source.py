@@ -1,0 +1,231 @@
+"""PostgreSQL as a source: read at one exported snapshot, over several connections, as binary COPY."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from datasurface.databases.base import CopyFeed, Feed, Login, SourceTable
+from datasurface.databases.postgres.catalog import read_table, read_tables
+from datasurface.databases.postgres.connect import connect, explain, is_transient
+from datasurface.databases.postgres.types import Reads, physical_type, reads_as
+from datasurface.errors import DataSurfaceError, SourceError, TransientError
+from datasurface.release.job import JobColumn, JobDataset
+
+__all__ = ["PostgresSource"]
+
+
+class PostgresSource:
+    """Reads one PostgreSQL database; keeps idle connections for the next batch."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._idle: list[psycopg.Connection[Any]] = []
+        self._lock = threading.Lock()
+
+    def tables(self, schema: str | None) -> Sequence[SourceTable]:
+        """Return all tables of a schema that may be read."""
+        with self._borrowed() as connection:
+            return read_tables(connection, schema or self._schema())
+
+    def table(self, schema: str | None, name: str) -> SourceTable | None:
+        """Return one table, or None if it is absent or may not be read."""
+        with self._borrowed() as connection:
+            return read_table(connection, schema or self._schema(), name)
+
+    def verify(self, dataset: JobDataset) -> None:
+        """Raise `SourceError` unless the table has every column, none wider than the model says."""
+        table = self.table(dataset.source_schema, dataset.source_table)
+        if table is None:
+            raise SourceError(
+                f"{self._login.container.label()} has no table {self._shown(dataset)} that may be read",
+                hint="correct `source=` of the dataset, or grant SELECT on the table to the credential's user",
+            )
+        _casts(dataset, table, self._shown(dataset))
+
+    @contextmanager
+    def reading(self, datasets: Sequence[JobDataset], *, connections: int) -> Iterator[_Reading]:
+        """Open one snapshot, verified against the model, from which feeds may be taken in parallel."""
+        with self._borrowed() as leader:
+            leader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            reading = _Reading(self, leader, datasets, connections)
+            try:
+                yield reading
+            finally:
+                reading.finish()
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _schema(self) -> str:
+        return str(getattr(self._login.container, "schema", "public"))
+
+    def _shown(self, dataset: JobDataset) -> str:
+        return f"{dataset.source_schema or self._schema()}.{dataset.source_table}"
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[psycopg.Connection[Any]]:
+        """Lend a connection in a fresh transaction; it is rolled back and kept, or closed if anything went wrong."""
+        connection = self.take()
+        try:
+            yield connection
+        except DataSurfaceError:
+            connection.close()
+            raise
+        except psycopg.Error as error:
+            connection.close()
+            raise self.error(error) from error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            self.give_back(connection)
+
+    def take(self) -> psycopg.Connection[Any]:
+        """Return an idle connection that still answers, or a new one."""
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                return connect(self._login)
+            try:
+                connection.execute("SELECT")
+            except psycopg.Error:
+                connection.close()
+            else:
+                connection.rollback()
+                return connection
+
+    def give_back(self, connection: psycopg.Connection[Any]) -> None:
+        """Keep a connection for the next batch."""
+        try:
+            connection.rollback()
+        except psycopg.Error:
+            connection.close()
+            return
+        with self._lock:
+            self._idle.append(connection)
+
+    def error(self, error: psycopg.Error) -> DataSurfaceError:
+        """Return our error for a driver's one."""
+        kind = TransientError if is_transient(error) else SourceError
+        return kind(f"reading {self._login.container.label()}: {explain(error)}")
+
+
+class _Reading:
+    """One snapshot of the source. The leader exports it once a second connection is needed."""
+
+    def __init__(
+        self, source: PostgresSource, leader: psycopg.Connection[Any], datasets: Sequence[JobDataset], connections: int
+    ) -> None:
+        self._source = source
+        self._leader = leader
+        self._limit = max(1, connections)
+        self._free: queue.SimpleQueue[psycopg.Connection[Any]] = queue.SimpleQueue()
+        self._free.put(leader)
+        self._opened = 1
+        self._lock = threading.Lock()
+        self._snapshot_id: str | None = None
+        row = leader.execute("SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_current_snapshot()::text").fetchone()
+        moment, snapshot = row if row is not None else (datetime.now(UTC), "")
+        self.read_at: datetime = moment.astimezone(UTC)
+        self.position: Mapping[str, Any] = {"snapshot": snapshot}
+        if len(datasets) > 1 and self._limit > 1:
+            self._export()
+        self._casts = {d.name: self._verified(d) for d in datasets}
+
+    def _export(self) -> None:
+        row = self._leader.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+        self._snapshot_id = str(row[0]) if row else None
+
+    def _verified(self, dataset: JobDataset) -> dict[str, bool]:
+        schema = dataset.source_schema or self._source._schema()  # noqa: SLF001
+        table = read_table(self._leader, schema, dataset.source_table)
+        if table is None:
+            self._source.verify(dataset)
+            raise SourceError(f"table {schema}.{dataset.source_table} appeared while it was read; run again")
+        return _casts(dataset, table, f"{schema}.{dataset.source_table}")
+
+    @contextmanager
+    def feed(self, dataset: JobDataset) -> Iterator[Feed]:
+        """Open the rows of one dataset on a connection of its own."""
+        connection = self._connection()
+        try:
+            yield CopyFeed(connection, self._statement(dataset))
+        except psycopg.Error as error:
+            if connection.info.transaction_status == psycopg.pq.TransactionStatus.INERROR or connection.closed:
+                raise self._source.error(error) from error
+            raise
+        finally:
+            self._free.put(connection)
+
+    def _connection(self) -> psycopg.Connection[Any]:
+        with self._lock:
+            grow = self._snapshot_id is not None and self._free.empty() and self._opened < self._limit
+            if grow:
+                self._opened += 1
+        return self._follower() if grow else self._free.get()
+
+    def _follower(self) -> psycopg.Connection[Any]:
+        """Return a connection that sees the leader's snapshot."""
+        connection = self._source.take()
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._snapshot_id)))
+        return connection
+
+    def _statement(self, dataset: JobDataset) -> sql.Composed:
+        casts = self._casts[dataset.name]
+        columns = sql.SQL(", ").join(_expression(c, cast=casts[c.name]) for c in dataset.columns)
+        schema = dataset.source_schema or self._source._schema()  # noqa: SLF001
+        table = sql.Identifier(schema, dataset.source_table)
+        return sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT BINARY)").format(columns, table)
+
+    def finish(self) -> None:
+        """Give the followers back; the leader is its borrower's."""
+        while not self._free.empty():
+            connection = self._free.get()
+            if connection is self._leader:
+                continue
+            if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+                connection.close()
+            else:
+                self._source.give_back(connection)
+
+
+def _expression(column: JobColumn, *, cast: bool) -> sql.Composable:
+    name = sql.Identifier(column.source)
+    if not cast:
+        return name
+    return sql.SQL("{}::{}").format(name, sql.SQL(physical_type(column.type) or "text"))  # type: ignore[arg-type]
+
+
+def _casts(dataset: JobDataset, table: SourceTable, shown: str) -> dict[str, bool]:
+    """Return for each column whether its read needs a cast; refuse absent, wider and different ones, all at once."""
+    found = {c.name: c for c in table.columns}
+    problems = [f"no column {c.source!r}" for c in dataset.columns if c.source not in found]
+    casts = {}
+    for column in dataset.columns:
+        if column.source not in found:
+            continue
+        physical = found[column.source]
+        verdict = reads_as(physical.physical, column.type)
+        casts[column.name] = verdict is Reads.CAST
+        if verdict is Reads.REFUSED:
+            problems.append(f"column {column.source!r} is {physical.physical}, the model says {column.type.spelled()}")
+    if problems:
+        raise SourceError(
+            f"table {shown} does not fit dataset {dataset.name!r}: {'; '.join(problems)}",
+            hint="change the model's columns, or the source",
+        )
+    return casts
