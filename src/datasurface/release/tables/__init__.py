@@ -1,0 +1,106 @@
+"""The tables of a release, declared once: the release file, `datasurface query` and publications use the same."""
+
+from datasurface.release.tables.base import Declared, Owned, Table
+from datasurface.release.tables.consumers import DatasetGroupRow, ReaderRow, SinkRow, TransformerRow, WorkspaceRow
+from datasurface.release.tables.documents import DocumentRow, JobRow
+from datasurface.release.tables.infrastructure import ContainerRow, CredentialRow, LocationRow, VendorRow
+from datasurface.release.tables.organization import (
+    EcosystemRow,
+    EnvironmentBindingRow,
+    EnvironmentRow,
+    PolicyRow,
+    ReleaseRow,
+    TeamRow,
+    ZoneRow,
+)
+from datasurface.release.tables.pipelines import (
+    EdgeRow,
+    FindingRow,
+    StreamDatasetRow,
+    StreamReasonRow,
+    StreamRow,
+    ViewRow,
+)
+from datasurface.release.tables.platforms import AssignmentRow, PlatformRow, ReplicaRow
+from datasurface.release.tables.producers import (
+    ApprovalRow,
+    ColumnClassificationRow,
+    ColumnRow,
+    DatasetRow,
+    DatastoreRow,
+)
+
+TABLES: tuple[type[Table], ...] = (
+    ReleaseRow,
+    EcosystemRow,
+    ZoneRow,
+    TeamRow,
+    PolicyRow,
+    EnvironmentRow,
+    EnvironmentBindingRow,
+    VendorRow,
+    LocationRow,
+    ContainerRow,
+    CredentialRow,
+    DatastoreRow,
+    ApprovalRow,
+    DatasetRow,
+    ColumnRow,
+    ColumnClassificationRow,
+    WorkspaceRow,
+    ReaderRow,
+    DatasetGroupRow,
+    SinkRow,
+    TransformerRow,
+    PlatformRow,
+    ReplicaRow,
+    AssignmentRow,
+    StreamRow,
+    StreamDatasetRow,
+    StreamReasonRow,
+    EdgeRow,
+    ViewRow,
+    FindingRow,
+    DocumentRow,
+    JobRow,
+)
+"""Every table, in the order in which documents list them."""
+
+__all__ = [
+    "TABLES",
+    "ApprovalRow",
+    "AssignmentRow",
+    "ColumnClassificationRow",
+    "ColumnRow",
+    "ContainerRow",
+    "CredentialRow",
+    "DatasetGroupRow",
+    "DatasetRow",
+    "DatastoreRow",
+    "Declared",
+    "DocumentRow",
+    "EcosystemRow",
+    "EdgeRow",
+    "EnvironmentBindingRow",
+    "EnvironmentRow",
+    "FindingRow",
+    "JobRow",
+    "LocationRow",
+    "Owned",
+    "PlatformRow",
+    "PolicyRow",
+    "ReaderRow",
+    "ReleaseRow",
+    "ReplicaRow",
+    "SinkRow",
+    "StreamDatasetRow",
+    "StreamReasonRow",
+    "StreamRow",
+    "Table",
+    "TeamRow",
+    "TransformerRow",
+    "VendorRow",
+    "ViewRow",
+    "WorkspaceRow",
+    "ZoneRow",
+]

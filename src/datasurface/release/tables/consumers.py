@@ -1,0 +1,77 @@
+"""Tables of who needs what: workspaces, their groups and sinks, and the transformers that derive data from them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from datasurface.release.tables.base import Declared, Owned, Table, documentation
+
+__all__ = ["DatasetGroupRow", "ReaderRow", "SinkRow", "TransformerRow", "WorkspaceRow"]
+
+
+class WorkspaceRow(Owned, Declared, Table):
+    """Workspaces: the consumers."""
+
+    __tablename__ = "workspace"
+
+    name: Mapped[str] = mapped_column(primary_key=True, comment="Unique in the ecosystem.")
+    zone: Mapped[str] = mapped_column(comment="Refers to `zone.name`.")
+    team: Mapped[str] = mapped_column(comment="Refers to `team.name` in that zone.")
+    priority: Mapped[str] = mapped_column(comment="`low`, `medium`, `high` or `critical`.")
+    production: Mapped[bool] = mapped_column(comment="Whether production depends on it.")
+    container: Mapped[str | None] = mapped_column(comment="Where its views are; NULL for the platform's database.")
+    deprecated: Mapped[str | None] = mapped_column(comment="Why, and what to use instead.")
+    doc: Mapped[str] = documentation()
+
+
+class ReaderRow(Table):
+    """People and groups who may read a workspace."""
+
+    __tablename__ = "workspace_reader"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
+    reader: Mapped[str] = mapped_column(primary_key=True, comment="As the model names them.")
+
+
+class DatasetGroupRow(Declared, Table):
+    """Groups of the workspaces: datasets that are needed in the same way."""
+
+    __tablename__ = "dataset_group"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
+    name: Mapped[str] = mapped_column(primary_key=True, comment="Unique in the workspace.")
+    history: Mapped[str] = mapped_column(comment="`live` or `full`.")
+    latency: Mapped[str] = mapped_column(comment="`seconds`, `minutes`, `hours` or `days`.")
+    retention: Mapped[str | None] = mapped_column(comment="How long closed versions are kept; NULL for ever.")
+    regulator: Mapped[str | None] = mapped_column(comment="Who demands it, if somebody does.")
+    platform: Mapped[str | None] = mapped_column(comment="The platform it names; NULL leaves it to the rules.")
+
+
+class SinkRow(Declared, Table):
+    """What the groups consume."""
+
+    __tablename__ = "sink"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
+    group_name: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `dataset_group.name`.")
+    reference: Mapped[str] = mapped_column(primary_key=True, comment="`datastore.dataset`, as the model writes it.")
+    datastore: Mapped[str | None] = mapped_column(comment="Refers to `datastore.name`; NULL if the reference is none.")
+    dataset: Mapped[str | None] = mapped_column(comment="Refers to `dataset.name` in that datastore.")
+    columns: Mapped[str | None] = mapped_column(comment="Those wanted, joined by `, `; NULL for all.")
+    accept_deprecated: Mapped[bool] = mapped_column(comment="Whether it may consume what is deprecated.")
+
+
+class TransformerRow(Declared, Table):
+    """Transformers: code that derives a datastore from what a workspace consumes."""
+
+    __tablename__ = "transformer"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
+    name: Mapped[str] = mapped_column(comment="Its name.")
+    output: Mapped[str] = mapped_column(comment="Refers to `datastore.name`.")
+    code_kind: Mapped[str] = mapped_column(comment="Such as `SqlQueries`.")
+    code: Mapped[str] = mapped_column(Text, comment="What it runs, as JSON.")
+    every: Mapped[str | None] = mapped_column(comment="When it runs; NULL when its inputs have changed.")
+    mode: Mapped[str] = mapped_column(comment="`snapshot` or `changes`.")
+    run_as: Mapped[str | None] = mapped_column(comment="The identity under which it runs.")
