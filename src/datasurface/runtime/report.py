@@ -1,0 +1,133 @@
+"""How the result of a batch is told: a value, one structured log line, an exit code.
+
+It must not know how a batch is run. Logging is configured by the command line alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TextIO
+
+from datasurface.runtime.progress import NullProgress, Progress, progress_on_terminal
+
+__all__ = [
+    "BatchReport",
+    "NullProgress",
+    "Progress",
+    "console_handler",
+    "exit_code",
+    "log_line",
+    "log_report",
+    "progress_on_terminal",
+]
+
+_LOGGER = logging.getLogger("datasurface")
+_GOOD = frozenset({"merged", "idle"})
+_LEVELS = {"failed": logging.ERROR, "parked": logging.WARNING, "busy": logging.WARNING, "abandoned": logging.WARNING}
+_PLAIN = re.compile(r"[\w.:/@+,-]+\Z", re.ASCII)
+_SECRETS = (
+    re.compile(r"(?P<before>\w://[^\s:/@]*:)[^\s/]+(?=@)"),
+    re.compile(
+        r"""(?P<before>\b(?:password|passwd|pwd|secret|token)(?:["']?\s*=|["']\s*:)\s*)(?:"[^"]*"|'[^']*'|[^\s,;&]+)""",
+        re.IGNORECASE,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchReport:
+    """What became of one run of a stream.
+
+    Attributes:
+        stream: The stream's name.
+        batch_id: The batch's number; None if none was opened.
+        state: `merged` or `idle` if all went well; else `parked`, `failed`, `busy`, `abandoned`.
+        seconds: How long the run took.
+        error: Why it is not well; may be empty.
+    """
+
+    stream: str
+    batch_id: int | None
+    state: str
+    rows_read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether consumers now see what the source had."""
+        return self.state in _GOOD
+
+
+def exit_code(reports: Iterable[BatchReport]) -> int:
+    """Return what `run --once` exits with: 0 if all went well, else 1."""
+    return 0 if all(report.ok for report in reports) else 1
+
+
+def log_line(report: BatchReport) -> str:
+    """Return the report as one line of `name=value` pairs (logfmt); passwords that an error might carry are masked."""
+    pairs = [("stream", report.stream)]
+    if report.batch_id is not None:
+        pairs.append(("batch", str(report.batch_id)))
+    pairs += [
+        ("state", report.state),
+        ("read", str(report.rows_read)),
+        ("inserted", str(report.inserted)),
+        ("updated", str(report.updated)),
+        ("deleted", str(report.deleted)),
+        ("seconds", f"{report.seconds:.2f}"),
+    ]
+    if report.error:
+        pairs.append(("error", _masked(report.error)))
+    return "batch " + " ".join([f"{name}={_quoted(value)}" for name, value in pairs])
+
+
+def log_report(report: BatchReport) -> None:
+    """Write the report's line to the logger `datasurface`, as loud as its state is bad."""
+    _LOGGER.log(_LEVELS.get(report.state, logging.INFO), "%s", log_line(report))
+
+
+def console_handler() -> logging.Handler:
+    """Return the handler that the command line gives to the logger `datasurface`: standard error, times in UTC."""
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = _StandardError()
+    handler.setFormatter(formatter)
+    return handler
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is at the moment, so that lines appear above progress bars."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override] # read-only on purpose
+        return sys.stderr
+
+
+def _masked(text: str) -> str:
+    for secret in _SECRETS:
+        text = secret.sub(lambda match: f"{match['before']}***", text)
+    return text
+
+
+def _quoted(value: str) -> str:
+    if _PLAIN.match(value):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join([c if c.isprintable() else _escape(c) for c in text])
+
+
+def _escape(character: str) -> str:
+    return json.dumps(character)[1:-1] if ord(character) > 127 else f"\\u{ord(character):04x}"  # noqa: PLR2004 - ASCII
