@@ -1,0 +1,180 @@
+"""The pipelines of a model, derived backwards from its consumers: what nobody asks for is not built.
+
+A transformer runs on every platform where a consumer needs its output, directly or through other transformers, and
+its inputs are served there. It does not run for its own sake: not if nobody consumes its output, nor if only it does.
+Pure, and its time grows with the model's size only; knows no database's abilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from datasurface.graph.assign import Placement, place_groups
+from datasurface.graph.index import DatasetKey, Index, IndexedGroup, index_of
+from datasurface.graph.nodes import (
+    Edge,
+    Export,
+    Graph,
+    GraphProblem,
+    Reason,
+    Stream,
+    StreamDataset,
+    StreamKind,
+    TransformerNode,
+)
+from datasurface.graph.requirements import (
+    Demand,
+    asked_datasets,
+    derive_demand,
+    highest_priority,
+    strongest,
+    tightest_latency,
+    wants,
+)
+from datasurface.graph.sources import unfed_cycles, unfed_transformers
+from datasurface.model.capture import Capture
+from datasurface.model.ecosystem import Ecosystem
+from datasurface.model.vocabulary import Consistency
+
+__all__ = ["build_graph"]
+
+_Asks = dict[tuple[str, str, str], list[IndexedGroup]]
+"""Who asks for a dataset on a platform."""
+
+
+def build_graph(ecosystem: Ecosystem) -> Graph:
+    """Derive all pipelines of a model; the order of its declarations makes no difference."""
+    index = index_of(ecosystem)
+    placement = place_groups(ecosystem, index)
+    unfed = unfed_transformers(index)
+    demand = derive_demand(index, placement, unfed)
+    served = list(_served_groups(index, placement, demand))
+    streams = sorted(_streams(index, demand, _asks(served, demand)), key=lambda s: (s.platform, s.name))
+    transformers = tuple([_transformer(index, demand, run) for run in sorted(demand.runs)])
+    exports = tuple([e for platform, group in served if (e := _export(index, demand, platform, group)).sinks])
+    asked = asked_datasets(index)
+    return Graph(
+        streams=tuple(streams),
+        transformers=transformers,
+        exports=exports,
+        edges=tuple(sorted(_edges(streams, transformers, exports))),
+        unused=tuple(sorted(f"{s}.{d}" for s, names in index.datasets.items() for d in names if (s, d) not in asked)),
+        problems=_sorted((*placement.problems, *demand.problems, *unfed_cycles(index, unfed))),
+    )
+
+
+def _sorted(problems: Iterable[GraphProblem]) -> tuple[GraphProblem, ...]:
+    return tuple(sorted(problems, key=lambda p: (p.path, p.kind, p.message)))
+
+
+def _served_groups(index: Index, placement: Placement, demand: Demand) -> Iterator[tuple[str, IndexedGroup]]:
+    """Yield each platform and group that is served there, sorted: consumers', and those of transformers that run."""
+    consumers = [
+        (platform, group)
+        for group in index.consumers()
+        if (platform := placement.serving.get((group.workspace.name, group.group.name))) is not None
+    ]
+    inputs = [(platform, group) for platform, workspace in demand.runs for group in index.groups[workspace]]
+    yield from sorted(consumers + inputs, key=lambda each: (each[0], each[1].workspace.name, each[1].group.name))
+
+
+def _asks(served: Iterable[tuple[str, IndexedGroup]], demand: Demand) -> _Asks:
+    asks: _Asks = {key: [] for key in demand.datasets}
+    for platform, group in served:
+        for _sink, (store, dataset) in group.sinks:
+            asking = asks.get((platform, store, dataset))
+            if asking is not None:
+                asking.append(group)
+    return asks
+
+
+def _stream_name(index: Index, key: DatasetKey) -> str:
+    """Return the stream that carries a dataset."""
+    capture = _capture(index, key[0])
+    if capture is not None and capture.consistency is Consistency.DATASET:
+        return f"{key[0]}.{key[1]}"
+    return key[0]
+
+
+def _capture(index: Index, store: str) -> Capture | None:
+    """Return how a store is read; None for what a transformer writes."""
+    placed = index.stores[store]
+    return placed.datastore.capture if placed.workspace is None else None
+
+
+def _streams(index: Index, demand: Demand, asks: Mapping[tuple[str, str, str], list[IndexedGroup]]) -> Iterator[Stream]:
+    carried: dict[tuple[str, str, str], set[str]] = {}
+    for platform, store, dataset in demand.datasets:
+        carried.setdefault((platform, store, _stream_name(index, (store, dataset))), set()).add(dataset)
+    for (platform, store, name), names in carried.items():
+        placed = index.stores[store]
+        ordered = [d for d in index.datasets[store] if d in names]
+        datasets = tuple([_stream_dataset(index, (store, d), asks[platform, store, d]) for d in ordered])
+        yield Stream(
+            platform=platform,
+            name=name,
+            kind=StreamKind.INGESTION if placed.workspace is None else StreamKind.OUTPUT,
+            zone=placed.zone.name,
+            team=placed.team.name,
+            datastore=placed.datastore,
+            datasets=datasets,
+            priority=highest_priority(demand.datasets[platform, store, d] for d in ordered),
+            latency=tightest_latency(d.latency for d in datasets),
+        )
+
+
+def _stream_dataset(index: Index, key: DatasetKey, asking: Sequence[IndexedGroup]) -> StreamDataset:
+    store, dataset = key
+    need = strongest([g.group for g in asking])
+    return StreamDataset(
+        dataset=index.datasets[store][dataset],
+        history=need.history,
+        retention=need.retention,
+        latency=need.latency,
+        reasons=tuple(
+            sorted(
+                Reason(
+                    workspace=g.workspace.name,
+                    group=g.group.name,
+                    dataset=f"{store}.{dataset}",
+                    wants=wants(g.group),
+                )
+                for g in asking
+            )
+        ),
+    )
+
+
+def _transformer(index: Index, demand: Demand, run: tuple[str, str]) -> TransformerNode:
+    platform, workspace = run
+    placed = index.workspaces[workspace]
+    inputs = {_stream_name(index, key) for key in index.inputs(workspace) if (platform, *key) in demand.datasets}
+    output = placed.workspace.transformer.output.name if placed.workspace.transformer else ""
+    return TransformerNode(
+        platform=platform,
+        workspace=placed.workspace,
+        inputs=tuple(sorted(inputs)),
+        outputs=(output,),
+        priority=demand.runs[run],
+    )
+
+
+def _export(index: Index, demand: Demand, platform: str, group: IndexedGroup) -> Export:
+    fed = [(sink, _stream_name(index, key)) for sink, key in group.sinks if (platform, *key) in demand.datasets]
+    return Export(platform=platform, workspace=group.workspace, group=group.group, sinks=tuple(fed))
+
+
+def _edges(
+    streams: Iterable[Stream], transformers: Iterable[TransformerNode], exports: Iterable[Export]
+) -> Iterator[Edge]:
+    for stream in streams:
+        capture = stream.datastore.capture
+        if stream.kind is StreamKind.INGESTION and capture is not None:
+            yield Edge(stream.platform, f"source:{capture.container.name}", f"stream:{stream.name}")
+    for node in transformers:
+        name = f"transformer:{node.workspace.name}"
+        yield from (Edge(node.platform, f"stream:{stream}", name) for stream in node.inputs)
+        yield from (Edge(node.platform, name, f"stream:{stream}") for stream in node.outputs)
+    for export in exports:
+        name = f"export:{export.workspace.name}.{export.group.name}"
+        yield from (Edge(export.platform, f"stream:{fed_by}", name) for fed_by in {s for _sink, s in export.sinks})

@@ -1,0 +1,201 @@
+"""What each platform has to carry, derived backwards from consumers, and the strongest need of all who ask.
+
+History, latency and retention are what the groups themselves ask for. Priority also travels: a transformer and its
+inputs are as urgent as its own workspace and all who depend on its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from datasurface.graph.assign import Placement, moves_data, serves
+from datasurface.graph.index import DatasetKey, Index, IndexedGroup
+from datasurface.graph.nodes import GraphProblem
+from datasurface.model.effective import duration
+from datasurface.model.vocabulary import History, Latency, Priority
+from datasurface.model.workspace import DatasetGroup
+
+__all__ = [
+    "Demand",
+    "PlatformDataset",
+    "PlatformRun",
+    "Strongest",
+    "asked_datasets",
+    "derive_demand",
+    "highest_priority",
+    "strongest",
+    "tightest_latency",
+    "wants",
+]
+
+PlatformDataset = tuple[str, str, str]
+"""The names of a platform, a datastore and one of its datasets."""
+
+PlatformRun = tuple[str, str]
+"""The names of a platform and of a workspace whose transformer runs there."""
+
+_PRIORITIES = tuple(Priority)
+_RANKS = {priority: rank for rank, priority in enumerate(_PRIORITIES)}
+_LATENCIES = {latency: rank for rank, latency in enumerate(Latency)}
+_FOR_EVER = timedelta.max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What platforms have to carry and run, each with the highest priority of all who depend on it."""
+
+    datasets: Mapping[PlatformDataset, Priority]
+    runs: Mapping[PlatformRun, Priority]
+    problems: tuple[GraphProblem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strongest:
+    """The strongest need of several groups."""
+
+    history: History
+    retention: str | None
+    latency: Latency
+
+
+def derive_demand(index: Index, placement: Placement, unfed: frozenset[str]) -> Demand:
+    """Follow what consumers ask for back through transformers, on the platform of each consumer.
+
+    Transformers in `unfed` cannot be run.
+    """
+    deriving = _Deriving(index=index, placement=placement, unfed=unfed)
+    for group in index.consumers():
+        platform = placement.serving.get((group.workspace.name, group.group.name))
+        if platform is not None and moves_data(placement.platforms[platform]):
+            rank = _RANKS[group.workspace.priority]
+            deriving.work += [(platform, key, rank) for _sink, key in group.sinks]
+    deriving.drain()
+    return Demand(
+        datasets={key: _PRIORITIES[rank] for key, rank in deriving.datasets.items()},
+        runs={key: _PRIORITIES[rank] for key, rank in deriving.runs.items()},
+        problems=tuple(deriving.problems),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Deriving:
+    """A worklist; an entry is looked at again only when its priority rises, so at most once for each priority."""
+
+    index: Index
+    placement: Placement
+    unfed: frozenset[str]
+    work: list[tuple[str, DatasetKey, int]] = field(default_factory=list)
+    datasets: dict[PlatformDataset, int] = field(default_factory=dict)
+    runs: dict[PlatformRun, int] = field(default_factory=dict)
+    refused: set[PlatformRun] = field(default_factory=set)
+    problems: list[GraphProblem] = field(default_factory=list)
+
+    def drain(self) -> None:
+        """Work until nothing rises any more."""
+        while self.work:
+            platform, (store, dataset), rank = self.work.pop()
+            key = (platform, store, dataset)
+            if self.datasets.get(key, -1) >= rank:
+                continue
+            producer = self.index.producer(store)
+            if producer is None:
+                if self.index.stores[store].datastore.capture is not None:
+                    self.datasets[key] = rank
+            elif self._may_run(platform, producer):
+                self.datasets[key] = rank
+                self._raise_run(platform, producer, rank)
+
+    def _may_run(self, platform: str, workspace: str) -> bool:
+        run = (platform, workspace)
+        if run in self.runs:
+            return True
+        if run in self.refused or workspace in self.unfed:
+            return False
+        problems = [p for g in self.index.groups[workspace] if (p := self._obstacle(platform, g)) is not None]
+        if problems:
+            self.refused.add(run)
+            self.problems += problems
+        return not problems
+
+    def _obstacle(self, platform: str, group: IndexedGroup) -> GraphProblem | None:
+        """Return why a transformer's group cannot be served where the transformer's output is needed."""
+        pin = self.placement.pins.get((group.workspace.name, group.group.name))
+        if pin is not None and pin != platform:
+            message = f"it is bound to platform {pin}, but its transformer's output is needed on platform {platform}"
+        elif not serves(self.placement.platforms[platform], group.group.history):
+            history = group.group.history.value
+            message = (
+                f"its transformer's output is needed on platform {platform}, which does not serve history {history}"
+            )
+        else:
+            return None
+        return GraphProblem(kind="platform_cannot", subject=group.group, path=group.path, message=message)
+
+    def _raise_run(self, platform: str, workspace: str, rank: int) -> None:
+        run = (platform, workspace)
+        own = _RANKS[self.index.workspaces[workspace].workspace.priority]
+        rank = max(rank, own)
+        if self.runs.get(run, -1) < rank:
+            self.runs[run] = rank
+            self.work += [(platform, key, rank) for key in self.index.inputs(workspace)]
+
+
+def asked_datasets(index: Index) -> frozenset[DatasetKey]:
+    """Return every dataset that a consumer asks for, directly or through transformers, on whatever platform."""
+    work = [key for group in index.consumers() for _sink, key in group.sinks]
+    asked: set[DatasetKey] = set()
+    ran: set[str] = set()
+    while work:
+        key = work.pop()
+        asked.add(key)
+        producer = index.producer(key[0])
+        if producer is not None and producer not in ran:
+            ran.add(producer)
+            work += index.inputs(producer)
+    return frozenset(asked)
+
+
+def highest_priority(priorities: Iterable[Priority]) -> Priority:
+    """Return the highest of at least one priority."""
+    return max(priorities, key=_RANKS.__getitem__)
+
+
+def tightest_latency(latencies: Iterable[Latency]) -> Latency:
+    """Return the tightest of at least one latency."""
+    return min(latencies, key=_LATENCIES.__getitem__)
+
+
+def strongest(groups: Sequence[DatasetGroup]) -> Strongest:
+    """Combine the needs of at least one group."""
+    full = any(g.history is History.FULL for g in groups)
+    return Strongest(
+        history=History.FULL if full else History.LIVE,
+        retention=_longest(groups) if full else None,
+        latency=tightest_latency(g.latency for g in groups),
+    )
+
+
+def _longest(groups: Sequence[DatasetGroup]) -> str | None:
+    """Return the longest retention; silence counts as for ever only where a group wants closed versions at all."""
+    asked = {g.retention for g in groups if g.history is History.FULL or g.retention is not None}
+    return max(asked, key=lambda text: (_length(text), text or ""))
+
+
+def _length(retention: str | None) -> timedelta:
+    """Return how long is meant; what cannot be read counts as for ever, so that nothing is kept too short."""
+    length = None if retention is None else duration(retention)
+    return _FOR_EVER if length is None else length
+
+
+def wants(group: DatasetGroup) -> str:
+    """Return what a group asks for, in words."""
+    words = [f"history {group.history.value}", f"latency {group.latency.value}"]
+    if group.retention is not None:
+        words.append(f"kept {group.retention}")
+    elif group.history is History.FULL:
+        words.append("kept for ever")
+    if group.regulator is not None:
+        words.append(f"demanded by {group.regulator}")
+    return ", ".join(words)
