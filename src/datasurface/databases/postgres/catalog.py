@@ -46,7 +46,7 @@ WHERE n.nspname = %(schema)s
   AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
 ORDER BY c.relname, a.attnum
 """
-"""Of a domain over a domain only the row that reaches a base type is joined. Partitions are read through their table."""
+"""Of a domain over a domain only the row that reaches a base type is joined. Partitions are read by name only."""
 
 
 def read_tables(connection: psycopg.Connection[Any], schema: str) -> tuple[SourceTable, ...]:
