@@ -19,6 +19,7 @@ from datasurface.databases.base import Feed
 from datasurface.release.job import JobDataset
 
 __all__ = [
+    "SMALL_ROWS",
     "DeltaCounts",
     "KeyProblem",
     "MergeStore",
@@ -26,11 +27,15 @@ __all__ = [
     "PhysicalTable",
     "PhysicalView",
     "Progress",
-    "StagingKind",
     "Staging",
+    "StagingKind",
     "Tables",
     "ViewShape",
 ]
+
+
+SMALL_ROWS = 10_000
+"""Tables with fewer rows at the last read share a staging table that is kept."""
 
 
 class StagingKind(StrEnum):
@@ -149,10 +154,8 @@ class Progress(Protocol):
 class MergeStore(Protocol):
     """A database in which batches are merged."""
 
-    @property
-    def engine(self) -> Engine:
-        """The pooled connections."""
-        ...
+    engine: Engine
+    """The pooled connections."""
 
     def close(self) -> None:
         """Give all connections back."""
@@ -264,6 +267,14 @@ class MergeStore(Protocol):
         """Fill a table from a feed and return the number of rows."""
         ...
 
+    def table_names(self, connection: Connection, schema: str, prefix: str) -> Sequence[str]:
+        """Return the tables of a schema whose name begins with `prefix`."""
+        ...
+
+    def empty_staging(self, connection: Connection, tables: Tables, staging: Staging) -> None:
+        """Empty a SMALL staging table for the next batch, or drop any other."""
+        ...
+
     def count(self, connection: Connection, schema: str, table: str) -> int | None:
         """Count a table's rows; None if there is no such table."""
         ...
@@ -318,7 +329,7 @@ class MergeStore(Protocol):
         ...
 
     def bound_waits(self, connection: Connection, *, lock: float, idle: float) -> None:
-        """Bound, in seconds, how long this transaction waits for a lock, and how long its client may be silent in it."""
+        """Bound, in seconds, how long this transaction waits for a lock and how long its client may be silent."""
         ...
 
     def is_transient(self, error: BaseException) -> bool:
@@ -327,6 +338,14 @@ class MergeStore(Protocol):
 
     def is_lock_timeout(self, error: BaseException) -> bool:
         """Tell whether a lock was not to be had in time."""
+        ...
+
+    def is_integrity_error(self, error: BaseException) -> bool:
+        """Tell whether a row broke a key or a NOT NULL."""
+        ...
+
+    def is_database_error(self, error: BaseException) -> bool:
+        """Tell whether an error is the database driver's, and no defect of ours."""
         ...
 
     def is_dependency(self, error: BaseException) -> bool:

@@ -49,7 +49,7 @@ def copy_in(
 def _blocks(source: psycopg.Connection[Any], statement: Any, progress: Progress, stream: str) -> Iterator[bytes]:
     """Yield what COPY TO sends, gathered into large blocks; the server sends a message a row."""
     with source.cursor() as cursor, cursor.copy(statement) as copy:
-        gathered: list[bytes | memoryview] = []
+        gathered: list[bytes | bytearray | memoryview] = []
         size = 0
         for data in copy:
             gathered.append(data)

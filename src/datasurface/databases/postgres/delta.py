@@ -123,7 +123,7 @@ def find_nulls(schema: str, table: str, dataset: JobDataset) -> str:
 
 def _shown(dataset: JobDataset) -> str:
     parts = [
-        f"'{c.name.replace(chr(39), chr(39) * 2).replace('%', '%%')}=' || coalesce({quote(c.name)}::text, 'NULL')"
+        f"'{c.name.replace(chr(39), chr(39) * 2)}=' || coalesce({quote(c.name)}::text, 'NULL')"
         for c in dataset.key_columns
     ]
     return " || ', ' || ".join(parts)

@@ -19,6 +19,7 @@ from datasurface.databases.merge import (
     KeyProblem,
     PhysicalTable,
     PhysicalView,
+    SMALL_ROWS,
     Progress,
     Staging,
     StagingKind,
@@ -190,6 +191,20 @@ class PostgresStore:
         into = sql.SQL("{} ({})").format(sql.Identifier(tables.schema, table), columns)
         return copy_in(_raw(connection), into, feed, progress, stream, frozen=frozen)
 
+    def table_names(self, connection: Connection, schema: str, prefix: str) -> Sequence[str]:
+        """Return the tables of a schema whose name begins with `prefix`."""
+        query = (
+            "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = %s AND c.relkind = 'r' AND starts_with(c.relname::text, %s) ORDER BY 1"
+        )
+        return [str(row[0]) for row in _raw(connection).execute(query, [schema, prefix])]
+
+    def empty_staging(self, connection: Connection, tables: Tables, staging: Staging) -> None:
+        """Empty a SMALL staging table for the next batch, or drop any other, and one that has grown large."""
+        name = ddl.qualified(tables.schema, staging.table)
+        keep = staging.kind is StagingKind.SMALL and staging.rows <= SMALL_ROWS
+        _run(_raw(connection), f"DELETE FROM {name}" if keep else f"DROP TABLE IF EXISTS {name}")
+
     def count(self, connection: Connection, schema: str, table: str) -> int | None:
         """Count a table's rows; None if there is no such table."""
         raw = _raw(connection)
@@ -302,7 +317,7 @@ class PostgresStore:
         _run(_raw(connection), statement)
 
     def bound_waits(self, connection: Connection, *, lock: float, idle: float) -> None:
-        """Bound, in seconds, how long this transaction waits for a lock, and how long its client may be silent in it."""
+        """Bound, in seconds, how long this transaction waits for a lock and how long its client may be silent."""
         _run(
             _raw(connection),
             f"SET LOCAL lock_timeout = {int(lock * 1000)}; "
@@ -316,6 +331,14 @@ class PostgresStore:
     def is_lock_timeout(self, error: BaseException) -> bool:
         """Tell whether a lock was not to be had in time."""
         return isinstance(_original(error), pg.LockNotAvailable | pg.DeadlockDetected)
+
+    def is_integrity_error(self, error: BaseException) -> bool:
+        """Tell whether a row broke a key or a NOT NULL."""
+        return isinstance(_original(error), psycopg.IntegrityError)
+
+    def is_database_error(self, error: BaseException) -> bool:
+        """Tell whether an error is the database driver's, and no defect of ours."""
+        return isinstance(_original(error), psycopg.Error)
 
     def is_dependency(self, error: BaseException) -> bool:
         """Tell whether somebody's own object stands on what was to be changed."""

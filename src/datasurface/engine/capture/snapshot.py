@@ -1,0 +1,164 @@
+"""Snapshot capture: read whole tables at one point of the source into staging.
+
+Large tables and first loads are loaded in parallel, each in a transaction of its own; small ones in the transaction
+that records the batch as staged. Every such transaction ends by showing that the stream is still owned, so nothing of
+a writer that lost its stream is ever visible.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from datasurface.databases.base import Reading
+from datasurface.databases.merge import SMALL_ROWS, KeyProblem, Staging, StagingKind
+from datasurface.engine.context import BatchContext
+from datasurface.errors import BatchFailedError
+from datasurface.names import shorten
+from datasurface.release.job import JobDataset
+from datasurface.store import ledger
+from datasurface.store.ledger import BatchState, DatasetCounts
+from datasurface.store.streams import Claim, DatasetState, dataset_states, hold
+
+__all__ = ["refuse_keys", "stage"]
+
+_NAME_LIMIT = 63
+
+
+def stage(context: BatchContext, claim: Claim, batch_id: int) -> None:
+    """Read the source into staging and record the batch as staged.
+
+    Raises:
+        SourceError: the source does not fit the model or refuses to be read.
+        BatchFailedError: a first load has duplicate or NULL keys.
+    """
+    with context.store.engine.connect() as connection:
+        states = dataset_states(connection, context.schema, claim.stream)
+    job = context.job
+    kinds = {d.name: _kind(states.get(d.name, DatasetState(dataset=d.name))) for d in job.datasets}
+    source = context.open_source()
+    with source.reading(job.datasets, connections=job.connections) as reading:
+        read_at = max(reading.read_at, claim.read_at) if claim.read_at else reading.read_at
+        large = [d for d in job.datasets if kinds[d.name] is not StagingKind.SMALL]
+        staged = _load_large(context, claim, batch_id, reading, read_at, large, kinds)
+        with context.store.engine.begin() as connection:
+            for dataset in job.datasets:
+                if kinds[dataset.name] is StagingKind.SMALL:
+                    staged[dataset.name] = _load_small(context, connection, reading, dataset)
+            _record(context, connection, claim, batch_id, staged, read_at, json.dumps(dict(reading.position)))
+
+
+def _kind(state: DatasetState) -> StagingKind:
+    if not state.loaded:
+        return StagingKind.FIRST
+    return StagingKind.SMALL if state.last_read < SMALL_ROWS else StagingKind.LARGE
+
+
+def _record(
+    context: BatchContext,
+    connection: Connection,
+    claim: Claim,
+    batch_id: int,
+    staged: dict[str, Staging],
+    read_at: datetime,
+    candidate: str,
+) -> None:
+    hold(connection, context.schema, claim)
+    ledger.save_staging(connection, context.schema, claim.stream, batch_id, staged)
+    ledger.set_state(
+        connection,
+        context.schema,
+        claim.stream,
+        batch_id,
+        BatchState.STAGED,
+        read_at=read_at,
+        candidate=candidate,
+        counts=DatasetCounts(rows_read=sum(s.rows for s in staged.values())),
+    )
+
+
+def _load_small(context: BatchContext, connection: Connection, reading: Reading, dataset: JobDataset) -> Staging:
+    tables = context.tables(dataset)
+    context.store.create_staging(connection, tables, dataset, tables.staging)
+    with reading.feed(dataset) as feed:
+        rows = context.store.load(
+            connection,
+            tables,
+            dataset,
+            tables.staging,
+            feed,
+            context.progress,
+            context.job.stream,
+            frozen=False,
+        )
+    return Staging(kind=StagingKind.SMALL, table=tables.staging, rows=rows)
+
+
+def _load_large(
+    context: BatchContext,
+    claim: Claim,
+    batch_id: int,
+    reading: Reading,
+    read_at: datetime,
+    datasets: list[JobDataset],
+    kinds: dict[str, StagingKind],
+) -> dict[str, Staging]:
+    """Load tables in parallel, at most as many at once as the source allows connections."""
+
+    def load(dataset: JobDataset) -> Staging:
+        return _load_one(context, claim, batch_id, reading, read_at, dataset, kinds[dataset.name])
+
+    if len(datasets) <= 1:
+        return {d.name: load(d) for d in datasets}
+    with ThreadPoolExecutor(max_workers=min(len(datasets), max(1, context.job.connections))) as pool:
+        futures = {d.name: pool.submit(load, d) for d in datasets}
+        try:
+            return {name: future.result() for name, future in futures.items()}
+        except BaseException:
+            for future in futures.values():
+                future.cancel()
+            raise
+
+
+def _load_one(
+    context: BatchContext,
+    claim: Claim,
+    batch_id: int,
+    reading: Reading,
+    read_at: datetime,
+    dataset: JobDataset,
+    kind: StagingKind,
+) -> Staging:
+    """Load one table in a transaction of its own; its name carries batch and token, so no other attempt meets it."""
+    store, tables = context.store, context.tables(dataset)
+    word = "load" if kind is StagingKind.FIRST else "staging"
+    table = shorten(f"{tables.current}.{word}.{batch_id}.{claim.token}", _NAME_LIMIT)
+    first = kind is StagingKind.FIRST
+    with store.begin_first(tables, dataset, table) if first else store.engine.begin() as connection:
+        if not first:
+            store.create_staging(connection, tables, dataset, table)
+        with reading.feed(dataset) as feed:
+            rows = store.load(connection, tables, dataset, table, feed, context.progress, claim.stream, frozen=first)
+        if first:
+            refuse_keys(dataset, store.finish_first(connection, tables, dataset, table))
+            store.stamp_first(connection, tables, table, batch_id, read_at)
+        hold(connection, context.schema, claim)
+    return Staging(kind=kind, table=table, rows=rows)
+
+
+def refuse_keys(dataset: JobDataset, problem: KeyProblem) -> None:
+    """Raise `BatchFailedError` if there are duplicate or NULL keys, naming up to ten of each."""
+    if not problem.found:
+        return
+    parts = []
+    if problem.duplicates:
+        parts.append(f"duplicate keys: {'; '.join(problem.duplicates)}")
+    if problem.nulls:
+        parts.append(f"NULL in keys: {'; '.join(problem.nulls)}")
+    raise BatchFailedError(
+        f"dataset {dataset.name!r} has {' and '.join(parts)}",
+        hint="correct the source, or the key in the model",
+    )

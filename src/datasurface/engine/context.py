@@ -1,0 +1,55 @@
+"""What a batch works with: the merge database, the platform's schema, the job, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from datasurface.databases.base import Source
+from datasurface.databases.merge import MergeStore, Progress, Tables
+from datasurface.engine.batch import Step
+from datasurface.engine.heart import Heart
+from datasurface.release.job import JobDataset, JobSpec
+
+__all__ = ["BatchContext", "NoProgress"]
+
+
+class NoProgress:
+    """Tells nobody."""
+
+    def advance(self, stream: str, rows: int) -> None:
+        """Ignore it."""
+
+
+def _ignore(_step: Step) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchContext:
+    """Attributes:
+    store: The merge database.
+    schema: The platform's schema there.
+    job: The stream.
+    model_digest: The digest of the release that the job is a slice of.
+    open_source: Connects to the source; called once a batch.
+    owner: This process's name, as `store.streams.owner_name` makes it.
+    heart: Says that the stream is worked on.
+    silence: Seconds after which a silent owner has lost its stream.
+    observe: Called before every step and after the last; a test may end the process there.
+    """
+
+    store: MergeStore
+    schema: str
+    job: JobSpec
+    model_digest: str
+    open_source: Callable[[], Source]
+    owner: str
+    heart: Heart
+    silence: float = 30.0
+    progress: Progress = field(default_factory=NoProgress)
+    observe: Callable[[Step], None] = _ignore
+
+    def tables(self, dataset: JobDataset) -> Tables:
+        """Return the physical names of a dataset's tables."""
+        return self.store.tables_of(self.schema, f"{self.job.datastore}.{dataset.name}")

@@ -1,0 +1,31 @@
+"""The guard: whether a batch deletes so much that somebody should look first. Pure."""
+
+from __future__ import annotations
+
+from datasurface.databases.merge import DeltaCounts
+from datasurface.model.datastore import Guard
+
+__all__ = ["verdict"]
+
+_ALWAYS_ALLOWED = 10
+"""Tables of at most this many rows may become empty."""
+
+
+def verdict(guard: Guard, dataset: str, rows: int, delta: DeltaCounts) -> str | None:
+    """Return why the batch must be parked, or None if it may be merged.
+
+    Args:
+        guard: The datastore's guard.
+        dataset: Its name, for the reason.
+        rows: How many rows were current before.
+        delta: What the batch would do.
+    """
+    if not guard.allow_empty and rows > _ALWAYS_ALLOWED and delta.deleted == rows and not delta.inserted:
+        return f"{dataset}: the source is empty; it would delete all {rows} rows"
+    if rows > guard.above_rows and delta.deleted > guard.max_deleted * rows:
+        share = 100 * delta.deleted / rows
+        limit = 100 * guard.max_deleted
+        return (
+            f"{dataset}: it would delete {delta.deleted} of {rows} rows ({share:.0f} %, the guard allows {limit:.0f} %)"
+        )
+    return None

@@ -1,0 +1,180 @@
+"""The merge: one transaction that publishes a staged batch, or parks it. Live and milestoned differ only in history."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from datasurface.databases.merge import DeltaCounts, Staging, StagingKind
+from datasurface.engine.context import BatchContext
+from datasurface.engine.guard import verdict
+from datasurface.errors import BatchFailedError
+from datasurface.model.vocabulary import History
+from datasurface.release.job import JobDataset
+from datasurface.store import ledger
+from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts
+from datasurface.store.streams import Claim, DatasetState, advance, dataset_states, hold, save_dataset
+from datasurface.store.tables import bind, views
+
+__all__ = ["ParkedError", "merge"]
+
+_LOCK_WAIT = 2.0
+_PRUNE_EVERY = timedelta(days=1)
+
+
+class ParkedError(Exception):
+    """The guard stops the batch; the message is its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One dataset of the batch on its way."""
+
+    dataset: JobDataset
+    staging: Staging
+    state: DatasetState
+    delta: DeltaCounts
+
+
+def merge(context: BatchContext, claim: Claim, batch: BatchRow, *, guarded: bool) -> DatasetCounts:
+    """Publish all datasets of a staged batch, its ledger row and the new position in one transaction.
+
+    Returns:
+        The counts over all datasets.
+
+    Raises:
+        ParkedError: the guard stops it; nothing was changed.
+        BatchFailedError: keys or staging do not add up; nothing was changed.
+        LostStreamError: another run took the stream; nothing was changed.
+    """
+    store, schema = context.store, context.schema
+    if batch.read_at is None:
+        raise BatchFailedError(f"batch {batch.batch_id} of stream {claim.stream!r} was never read")
+    with store.engine.begin() as connection:
+        store.bound_waits(connection, lock=_LOCK_WAIT, idle=2 * context.silence)
+        hold(connection, schema, claim)
+        staged = ledger.stagings(connection, schema, claim.stream, batch.batch_id)
+        states = dataset_states(connection, schema, claim.stream)
+        work = [
+            _examine(
+                context, connection, dataset, staged, states.get(dataset.name) or DatasetState(dataset=dataset.name)
+            )
+            for dataset in context.job.datasets
+        ]
+        if guarded:
+            _guard(context, work)
+        counts = {w.dataset.name: _apply(context, connection, batch, batch.read_at, w) for w in work}
+        total = sum(counts.values(), start=DatasetCounts())
+        ledger.save_counts(connection, schema, claim.stream, batch.batch_id, counts)
+        ledger.set_state(connection, schema, claim.stream, batch.batch_id, BatchState.MERGED, counts=total)
+        advance(connection, schema, claim, position=batch.candidate, read_at=batch.read_at)
+    return total
+
+
+def _examine(
+    context: BatchContext,
+    connection: Connection,
+    dataset: JobDataset,
+    staged: dict[str, Staging],
+    state: DatasetState,
+) -> _Work:
+    """Find a dataset's delta and check that it adds up with what was staged."""
+    staging = staged.get(dataset.name)
+    if staging is None:
+        raise BatchFailedError(f"dataset {dataset.name!r} was not staged")
+    if staging.kind is StagingKind.FIRST:
+        return _Work(dataset, staging, state, DeltaCounts(inserted=staging.rows, updated=0, deleted=0))
+    delta = context.store.find_delta(connection, context.tables(dataset), dataset, staging)
+    if state.rows + delta.inserted - delta.deleted != staging.rows:
+        # Two staged rows met one current row, or rows vanished between staging and merge.
+        raise BatchFailedError(
+            f"dataset {dataset.name!r} does not add up: {state.rows} rows + {delta.inserted} inserted "
+            f"- {delta.deleted} deleted is not {staging.rows} rows read"
+        )
+    return _Work(dataset, staging, state, delta)
+
+
+def _guard(context: BatchContext, work: list[_Work]) -> None:
+    reasons = [verdict(context.job.guard, w.dataset.name, w.state.rows, w.delta) for w in work if w.state.loaded]
+    found = [reason for reason in reasons if reason is not None]
+    if found:
+        raise ParkedError("; ".join(found))
+
+
+def _apply(
+    context: BatchContext, connection: Connection, batch: BatchRow, read_at: datetime, work: _Work
+) -> DatasetCounts:
+    """Apply one dataset's delta, move its state, and leave no staging behind."""
+    store, tables = context.store, context.tables(work.dataset)
+    first = work.staging.kind is StagingKind.FIRST
+    if first:
+        statements = _view_statements(context, connection, work.dataset)
+        store.put_in_place(connection, tables, work.staging.table, statements)
+    else:
+        if not work.delta.empty:
+            _apply_delta(context, connection, batch, read_at, work)
+        store.drop_delta(connection, tables, work.staging)
+        store.empty_staging(connection, tables, work.staging)
+    state = _next_state(context, work, batch.batch_id, read_at)
+    state = _prune(context, connection, work.dataset, state, read_at)
+    if state != work.state:
+        save_dataset(connection, context.schema, context.job.stream, state)
+    return DatasetCounts(
+        rows_read=work.staging.rows,
+        inserted=work.delta.inserted,
+        updated=work.delta.updated,
+        deleted=work.delta.deleted,
+        seed=first,
+    )
+
+
+def _apply_delta(
+    context: BatchContext, connection: Connection, batch: BatchRow, read_at: datetime, work: _Work
+) -> None:
+    store, tables = context.store, context.tables(work.dataset)
+    keeps_history = work.dataset.history is History.FULL and work.state.history_from is not None
+    store.apply_delta(
+        connection,
+        tables,
+        work.dataset,
+        work.staging,
+        batch_id=batch.batch_id,
+        read_at=read_at,
+        history_from=work.state.history_from if keeps_history else None,
+        history_from_at=work.state.history_from_at if keeps_history else None,
+    )
+    if context.job.keep_batches:
+        store.keep_delta(connection, tables, work.dataset, work.staging, batch.batch_id)
+        if context.job.keep_batches > 0:
+            store.drop_deltas(connection, tables, batch.batch_id - context.job.keep_batches)
+
+
+def _next_state(context: BatchContext, work: _Work, batch_id: int, read_at: datetime) -> DatasetState:
+    """Return the dataset's state after the batch; history begins with the first batch that keeps it."""
+    state = dataclasses.replace(work.state, loaded=True, rows=work.staging.rows, last_read=work.staging.rows)
+    if work.dataset.history is History.LIVE:
+        return dataclasses.replace(state, history_from=None, history_from_at=None)
+    if state.history_from is None:
+        return dataclasses.replace(state, history_from=batch_id, history_from_at=read_at)
+    return state
+
+
+def _prune(
+    context: BatchContext, connection: Connection, dataset: JobDataset, state: DatasetState, read_at: datetime
+) -> DatasetState:
+    """Once a day, forget closed versions that nobody asks to be kept any longer."""
+    if dataset.history is History.LIVE or dataset.retention_days is None:
+        return state
+    if state.pruned_at is not None and read_at - state.pruned_at < _PRUNE_EVERY:
+        return state
+    context.store.prune_history(connection, context.tables(dataset), read_at - timedelta(days=dataset.retention_days))
+    return dataclasses.replace(state, pruned_at=read_at)
+
+
+def _view_statements(context: BatchContext, connection: Connection, dataset: JobDataset) -> list[str]:
+    """Return the statements that let the consumers' views show a newly placed table."""
+    query = select(views.c.statement).where(views.c.stream == context.job.stream, views.c.dataset == dataset.name)
+    return list(bind(connection, context.schema).execute(query).scalars())

@@ -1,0 +1,272 @@
+"""One run of one stream: take it, do the steps that its situation asks for, give it back, and say how it ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from datasurface.databases.merge import KeyProblem
+from datasurface.engine.batch import BatchResult, Outcome, Situation, Step, steps
+from datasurface.engine.capture.snapshot import refuse_keys, stage
+from datasurface.engine.context import BatchContext
+from datasurface.engine.merge import ParkedError, merge
+from datasurface.errors import (
+    BatchFailedError,
+    ConfigurationError,
+    DataSurfaceError,
+    LostStreamError,
+    StoreError,
+    StreamBusyError,
+)
+from datasurface.store import ledger
+from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts
+from datasurface.store.streams import Claim, advance, claim, hold, release
+
+__all__ = ["run_batch"]
+
+_log = logging.getLogger("datasurface.engine")
+
+RETRIES = (0.5, 2.0, 5.0)
+"""Seconds to wait before each further attempt after a fault that may pass by itself."""
+
+
+def run_batch(
+    context: BatchContext,
+    *,
+    accept: bool = False,
+    retries: tuple[float, ...] = RETRIES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> BatchResult:
+    """Move a stream forward by one batch.
+
+    Args:
+        context: What it works with.
+        accept: Whether to merge the parked batch as it is, instead of reading anew.
+        retries: How long to wait before each further attempt after a transient fault.
+        sleep: How to wait.
+
+    Raises:
+        LostStreamError: another run took the stream while this one was silent.
+        StoreError: the merge database is out of reach.
+    """
+    began = time.monotonic()
+    run = _Run(context, accept=accept)
+    try:
+        for pause in (*retries, None):
+            outcome = run.attempt(final=pause is None)
+            if outcome is not None:
+                return run.result(outcome, time.monotonic() - began)
+            _log.warning("stream %s: %s; trying again in %s s", context.job.stream, run.error, pause)
+            sleep(pause or 0)
+    except StreamBusyError as error:
+        run.error = error.message
+        return run.result(Outcome.BUSY, time.monotonic() - began)
+    finally:
+        run.give_back()
+    raise StoreError(f"the merge database is out of reach: {run.error}")
+
+
+class _Run:
+    """The changing state of one run."""
+
+    def __init__(self, context: BatchContext, *, accept: bool) -> None:
+        self._context = context
+        self._accept = accept
+        self._claim: Claim | None = None
+        self._batch_id: int | None = None
+        self._counts = DatasetCounts()
+        self.error = ""
+
+    def result(self, outcome: Outcome, seconds: float) -> BatchResult:
+        """Return what the run did."""
+        return BatchResult(
+            stream=self._context.job.stream,
+            batch_id=self._batch_id,
+            outcome=outcome,
+            counts=self._counts,
+            seconds=seconds,
+            error=self.error,
+        )
+
+    def give_back(self) -> None:
+        """Give the stream back; if the merge database is gone, its silence frees it."""
+        if self._claim is None:
+            return
+        try:
+            with self._context.store.engine.begin() as connection:
+                release(connection, self._context.schema, self._claim)
+        except (SQLAlchemyError, DataSurfaceError) as error:
+            _log.debug("stream not given back: %s", self._context.store.explain_error(error))
+
+    def attempt(self, *, final: bool) -> Outcome | None:
+        """Try once; None asks for another attempt, which a final one never does unless even the ledger is lost."""
+        store = self._context.store
+        try:
+            return self._attempt()
+        except (LostStreamError, StreamBusyError, ConfigurationError):
+            raise
+        except ParkedError as parked:
+            return self._settle(BatchState.PARKED, Outcome.PARKED, str(parked))
+        except (SQLAlchemyError, DataSurfaceError, OSError) as error:
+            self.error = store.explain_error(error) if not isinstance(error, DataSurfaceError) else error.message
+            if store.is_lock_timeout(error):
+                return Outcome.WAITING if final else None
+            if store.is_transient(error) and not final:
+                return None
+            return self._settle(BatchState.FAILED, Outcome.FAILED, self.error)
+        except Exception as error:
+            self.error = store.explain_error(error)
+            if store.is_transient(error) and not final:
+                return None
+            if not store.is_database_error(error):
+                self._settle(BatchState.FAILED, Outcome.FAILED, f"{type(error).__name__}: {self.error}")
+                raise
+            return self._settle(BatchState.FAILED, Outcome.FAILED, self.error)
+
+    def _attempt(self) -> Outcome:
+        context = self._context
+        with context.store.engine.begin() as connection:
+            self._claim = held = claim(
+                connection, context.schema, context.job.stream, context.owner, silence=context.silence
+            )
+            last = ledger.last_batch(connection, context.schema, held.stream)
+            plan = steps(self._situation(connection, last))
+        self._batch_id = last.batch_id if last is not None else None
+        with context.heart.beating(held):
+            for step in plan:
+                context.observe(step)
+                self._do(step, held)
+        return Outcome.MERGED
+
+    def _situation(self, connection: Connection, last: BatchRow | None) -> Situation:
+        if self._accept and (last is None or last.state is not BatchState.PARKED):
+            raise ConfigurationError(f"stream {self._context.job.stream!r} has no parked batch to accept")
+        if last is None:
+            return Situation(last=None)
+        same = last.job_digest == self._context.job.job_digest
+        waiting = last.state in (BatchState.STAGED, BatchState.PARKED)
+        intact = waiting and same and self._intact(connection, last.batch_id)
+        if self._accept and not (same and intact):
+            raise ConfigurationError(
+                f"batch {last.batch_id} of stream {last.stream!r} can no longer be accepted: "
+                f"{'its staging is gone' if same else 'the model has changed since it was read'}",
+                hint="run the stream again; it reads the source anew",
+            )
+        return Situation(last=last.state, same_job=same, intact=intact, accepting=self._accept)
+
+    def _intact(self, connection: Connection, batch_id: int) -> bool:
+        """Tell whether staging holds what was recorded; an unlogged table is empty after its server crashed."""
+        context = self._context
+        staged = ledger.stagings(connection, context.schema, context.job.stream, batch_id)
+        if set(staged) != {d.name for d in context.job.datasets}:
+            return False
+        return all(context.store.count(connection, context.schema, s.table) == s.rows for s in staged.values())
+
+    def _do(self, step: Step, held: Claim) -> None:
+        match step:
+            case Step.ABANDON:
+                self._abandon(held)
+            case Step.OPEN:
+                self._open(held)
+            case Step.CLEAR:
+                self._clear(held)
+            case Step.STAGE:
+                stage(self._context, held, self._batch_id or 0)
+            case Step.MERGE:
+                self._merge(held)
+
+    def _abandon(self, held: Claim) -> None:
+        context = self._context
+        with context.store.engine.begin() as connection:
+            hold(connection, context.schema, held)
+            reason = "given up: a new read supersedes it, or the model has changed"
+            ledger.set_state(
+                connection, context.schema, held.stream, self._batch_id or 0, BatchState.ABANDONED, error=reason
+            )
+            self._drop_leftovers(connection)
+
+    def _open(self, held: Claim) -> None:
+        context = self._context
+        with context.store.engine.begin() as connection:
+            hold(connection, context.schema, held)
+            ledger.open_batch(
+                connection,
+                context.schema,
+                held.stream,
+                held.next_batch,
+                held.token,
+                model_digest=context.model_digest,
+                job_digest=context.job.job_digest,
+            )
+            advance(connection, context.schema, held, next_batch=held.next_batch + 1)
+        self._batch_id = held.next_batch
+
+    def _clear(self, held: Claim) -> None:
+        context = self._context
+        with context.store.engine.begin() as connection:
+            hold(connection, context.schema, held)
+            ledger.set_state(connection, context.schema, held.stream, self._batch_id or 0, BatchState.OPEN)
+            self._drop_leftovers(connection)
+
+    def _drop_leftovers(self, connection: Connection) -> None:
+        """Drop what batches of this stream staged in tables of their own; the stream is held, so no writer is left."""
+        store, schema = self._context.store, self._context.schema
+        for dataset in self._context.job.datasets:
+            tables = self._context.tables(dataset)
+            for word in ("load", "staging"):
+                for name in store.table_names(connection, schema, f"{tables.current}.{word}."):
+                    store.run(connection, store.drop_table(schema, name))
+
+    def _merge(self, held: Claim) -> None:
+        context = self._context
+        with context.store.engine.connect() as connection:
+            batch = ledger.last_batch(connection, context.schema, held.stream)
+        if batch is None or batch.state not in (BatchState.STAGED, BatchState.PARKED):
+            raise BatchFailedError(f"stream {held.stream!r} has no staged batch")
+        self._batch_id = batch.batch_id
+        self._counts = batch.counts
+        try:
+            self._counts = merge(context, held, batch, guarded=not self._accept)
+        except (IntegrityError, BatchFailedError) as error:
+            self._explain_keys(batch)
+            raise BatchFailedError(context.store.explain_error(error)) from error
+        except Exception as error:
+            if context.store.is_integrity_error(error):
+                self._explain_keys(batch)
+            raise
+
+    def _explain_keys(self, batch: BatchRow) -> None:
+        """Raise `BatchFailedError` with the keys that are to blame, if it is keys."""
+        context = self._context
+        with context.store.engine.connect() as connection:
+            staged = ledger.stagings(connection, context.schema, batch.stream, batch.batch_id)
+            for dataset in context.job.datasets:
+                if dataset.name in staged:
+                    problem: KeyProblem = context.store.key_problem(
+                        connection, context.tables(dataset), dataset, staged[dataset.name].table
+                    )
+                    refuse_keys(dataset, problem)
+
+    def _settle(self, state: BatchState, outcome: Outcome, reason: str) -> Outcome | None:
+        """Write how the batch ended; a failed one leaves no staging. None if the merge database is out of reach."""
+        self.error = reason
+        held, context = self._claim, self._context
+        if held is None:
+            return None
+        try:
+            with context.store.engine.begin() as connection:
+                hold(connection, context.schema, held)
+                if self._batch_id is not None:
+                    ledger.set_state(connection, context.schema, held.stream, self._batch_id, state, error=reason)
+                if state is BatchState.FAILED:
+                    self._drop_leftovers(connection)
+        except (SQLAlchemyError, DataSurfaceError) as error:
+            if isinstance(error, LostStreamError):
+                raise
+            self.error = f"{reason}; and then: {context.store.explain_error(error)}"
+            return None
+        return outcome

@@ -1,0 +1,72 @@
+"""Releases in the merge database: which one is active, and each job's slice of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from datasurface.release.job import JobSpec, PlatformSpec
+from datasurface.store.tables import bind, jobs, releases
+
+__all__ = ["activate", "active_digest", "active_spec", "active_streams", "job_of"]
+
+_KEPT = 20
+"""Releases kept, the active one included, so that it can be told what ran when."""
+
+
+def active_digest(connection: Connection, schema: str) -> str | None:
+    """Return the digest of the active release, or None if nothing is active."""
+    query = select(releases.c.digest).where(releases.c.active)
+    return bind(connection, schema).execute(query).scalar_one_or_none()
+
+
+def active_spec(connection: Connection, schema: str) -> PlatformSpec | None:
+    """Return the platform of the active release, or None if nothing is active."""
+    text = bind(connection, schema).execute(select(releases.c.spec).where(releases.c.active)).scalar_one_or_none()
+    return None if text is None else PlatformSpec.from_json(text)
+
+
+def active_streams(connection: Connection, schema: str) -> list[str]:
+    """Return the streams of the active release, sorted."""
+    query = select(jobs.c.stream).join(releases, releases.c.digest == jobs.c.digest).where(releases.c.active)
+    return sorted(bind(connection, schema).execute(query).scalars())
+
+
+def job_of(connection: Connection, schema: str, stream: str) -> tuple[JobSpec, str] | None:
+    """Return the active release's job for a stream, and that release's digest; None if it has no such stream."""
+    query = (
+        select(jobs.c.spec, jobs.c.digest)
+        .join(releases, releases.c.digest == jobs.c.digest)
+        .where(releases.c.active, jobs.c.stream == stream)
+    )
+    row = bind(connection, schema).execute(query).one_or_none()
+    return None if row is None else (JobSpec.from_json(row.spec), row.digest)
+
+
+def activate(connection: Connection, schema: str, digest: str, model: str, spec: PlatformSpec, now: datetime) -> None:
+    """Make a release the active one, with the slices of its jobs; forget the oldest ones."""
+    bound = bind(connection, schema)
+    bound.execute(update(releases).where(releases.c.active).values(active=False))
+    known = bound.execute(select(releases.c.digest).where(releases.c.digest == digest)).one_or_none()
+    if known is None:
+        values = {"model": model, "spec": spec.to_json(), "built_at": now, "activated_at": now, "active": True}
+        bound.execute(insert(releases).values(digest=digest, **values))
+    else:
+        bound.execute(
+            update(releases)
+            .where(releases.c.digest == digest)
+            .values(active=True, activated_at=now, spec=spec.to_json())
+        )
+        bound.execute(delete(jobs).where(jobs.c.digest == digest))
+    if spec.jobs:
+        rows = [{"digest": digest, "stream": job.stream, "spec": job.to_json()} for job in spec.jobs]
+        bound.execute(insert(jobs), rows)
+    _forget_old(bound)
+
+
+def _forget_old(bound: Connection) -> None:
+    kept = bound.execute(select(releases.c.digest).order_by(releases.c.activated_at.desc()).limit(_KEPT)).scalars()
+    names = list(kept)
+    bound.execute(delete(jobs).where(jobs.c.digest.not_in(names)))
+    bound.execute(delete(releases).where(releases.c.digest.not_in(names)))

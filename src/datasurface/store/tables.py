@@ -1,0 +1,185 @@
+"""The platform's own tables, in its schema of the merge database. Declared for any database that SQLAlchemy knows.
+
+They are declared without a schema; `bind` says in which schema a connection finds them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "VIEWS",
+    "audits",
+    "bind",
+    "datasets",
+    "jobs",
+    "ledger",
+    "ledger_datasets",
+    "metadata",
+    "platform",
+    "releases",
+    "streams",
+    "views",
+]
+
+SCHEMA_VERSION = 1
+"""Rises with every change of these tables."""
+
+metadata = MetaData()
+_moment = DateTime(timezone=True)
+
+platform = Table(
+    "platform",
+    metadata,
+    Column("schema_version", Integer, nullable=False),
+    Column("ecosystem", Text, nullable=False),
+    Column("environment", Text),
+    Column("name", Text, nullable=False),
+    Column("epoch", String(36), nullable=False),
+    Column("created_at", _moment, nullable=False),
+    comment="One row: whose platform this is, and which version of these tables",
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("built_at", _moment, nullable=False),
+    Column("activated_at", _moment),
+    Column("active", Boolean, nullable=False),
+    comment="Releases that were applied; at most one is active",
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("spec", Text, nullable=False),
+    comment="A release's slice for each stream: all that its job reads",
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("owner", Text),
+    Column("heartbeat", _moment),
+    Column("token", BigInteger, nullable=False),
+    Column("next_batch", BigInteger, nullable=False),
+    Column("position", Text),
+    Column("read_at", _moment),
+    Column("started_at", _moment),
+    comment="One row a stream: who owns it, and how far it has been read",
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    Column("loaded", Boolean, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("last_read", BigInteger, nullable=False),
+    Column("history_from", BigInteger),
+    Column("history_from_at", _moment),
+    Column("pruned_at", _moment),
+    comment="One row a dataset of a stream: how many rows are current, and since which batch history is kept",
+)
+
+views = Table(
+    "views",
+    metadata,
+    Column("schema_name", Text, primary_key=True),
+    Column("view_name", Text, primary_key=True),
+    Column("stream", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("history", Boolean, nullable=False),
+    Column("statement", Text, nullable=False),
+    comment="The consumers' views that this platform made, and no others",
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("batch_id", BigInteger, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("started_at", _moment, nullable=False),
+    Column("finished_at", _moment),
+    Column("read_at", _moment),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("inserted", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    Column("model_digest", String(64), nullable=False),
+    Column("job_digest", String(64), nullable=False),
+    Column("candidate", Text),
+    Column("error", Text),
+    comment="One row a batch of a stream",
+)
+
+ledger_datasets = Table(
+    "ledger_datasets",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("batch_id", BigInteger, primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    Column("staging_kind", String(8)),
+    Column("staging_table", Text),
+    Column("seed", Boolean, nullable=False),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("inserted", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    comment="The same by dataset, and where its rows are staged",
+)
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    Column("ran_at", _moment, primary_key=True),
+    Column("verified_through", BigInteger, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("wrong", BigInteger, nullable=False),
+    Column("changed_since", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    comment="Results of audits: through which batch consumers' rows were proved equal to the source",
+)
+
+VIEWS: dict[str, str] = {
+    "batches": (
+        "SELECT stream, batch_id, state, started_at, finished_at, rows_read, inserted, updated, deleted, "
+        "model_digest, error FROM {schema}.ledger"
+    ),
+    "batch_datasets": (
+        "SELECT d.stream, d.batch_id, d.dataset, l.state, l.started_at, l.finished_at, d.rows_read, d.inserted, "
+        "d.updated, d.deleted, l.model_digest, l.error "
+        "FROM {schema}.ledger_datasets d JOIN {schema}.ledger l ON l.stream = d.stream AND l.batch_id = d.batch_id"
+    ),
+}
+"""The public views; `{schema}` stands for the platform's schema, quoted."""
+
+
+def bind(connection: Connection, schema: str) -> Connection:
+    """Return the connection with these tables found in `schema`."""
+    return connection.execution_options(schema_translate_map={None: schema})
