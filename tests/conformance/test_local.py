@@ -243,7 +243,7 @@ def test_a_statement_of_the_dead_server_does_not_block_the_next(model: Path, run
             def work() -> None:
                 started.set()
                 with suppress(psycopg.Error):
-                    connection.execute("DO $$ BEGIN LOOP END LOOP; END $$")
+                    connection.execute("DO $$ BEGIN WHILE clock_timestamp() < now() + '40 s' LOOP END LOOP; END $$")
 
             thread = threading.Thread(target=work)
             thread.start()
