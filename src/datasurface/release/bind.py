@@ -17,7 +17,7 @@ from datasurface.model.effective import embedded_database
 from datasurface.model.infrastructure import Container, EmbeddedPostgres
 from datasurface.model.platform import Environment, Platform, YellowPlatform
 
-__all__ = ["Binding", "binding_of"]
+__all__ = ["Binding", "binding_of", "replaced"]
 
 _N = TypeVar("_N", bound=Noun)
 _DEFAULT_STORES = ("environment", "files")
@@ -43,10 +43,13 @@ class Binding:
     def container(self, container: Container) -> Container:
         """Return what stands in for `container`, an embedded server with its database's name."""
         stand_ins: Mapping[str, Container] = self.environment.containers if self.environment else {}
-        bound = stand_ins.get(container.name, container)
-        if isinstance(bound, EmbeddedPostgres) and bound.database is None:
-            return replaced(bound, database=embedded_database(bound, self.ecosystem))
-        return bound
+        return self.with_database(stand_ins.get(container.name, container))
+
+    def with_database(self, container: Container) -> Container:
+        """Return `container`, an embedded server with its database's name."""
+        if isinstance(container, EmbeddedPostgres) and container.database is None:
+            return replaced(container, database=embedded_database(container, self.ecosystem))
+        return container
 
     def capture(self, capture: Capture) -> Capture:
         """Return `capture` on the container that stands in for its own."""

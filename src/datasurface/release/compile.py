@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from datasurface.govern.capabilities import CapabilityMap
+from datasurface.govern.report import Finding
 from datasurface.graph.nodes import Export, Graph, Stream, StreamDataset, StreamKind
 from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
@@ -19,13 +21,15 @@ from datasurface.release.bind import Binding, binding_of, replaced
 from datasurface.release.job import JobColumn, JobDataset, JobSpec, PlatformSpec, ViewSpec
 
 if TYPE_CHECKING:
-    from datasurface.govern.report import Finding
+    from datasurface.release.records import Record
+    from datasurface.release.tables import Table
 
 __all__ = ["FORMAT", "Release", "compile_release"]
 
 FORMAT = 1
 """The version of what a release holds; a part of its digest."""
 
+_DEFAULT_NAME_LIMIT = 63
 _NeedKey = tuple[str, str]
 """The names of a stream and of one of its datasets."""
 
@@ -39,6 +43,10 @@ class Release:
         model_json: The model's canonical JSON.
         environment: The name of the environment that binds it; None for the model as it is.
         platforms: What each platform that moves data has to run and to show, sorted by name.
+        graph: The pipelines derived from the model.
+        findings: What `check` found; no part of the digest.
+        name_limits: The longest name in each platform's merge database, in bytes, by the platform's name.
+        format: The version of what a release holds.
     """
 
     digest: str
@@ -48,31 +56,67 @@ class Release:
     platforms: tuple[PlatformSpec, ...]
     graph: Graph
     findings: tuple[Finding, ...]
+    name_limits: Mapping[str, int]
+    format: int = FORMAT
 
     def platform(self, name: str) -> PlatformSpec | None:
         """Return the platform of that name, or None if there is none that moves data."""
         return next((p for p in self.platforms if p.name == name), None)
 
+    def records(self) -> Iterator[Record]:
+        """Yield the rows of all tables one by one, as a table and its values; computed while they are taken."""
+        from datasurface.release.records import records_of  # noqa: PLC0415 - jobs and plans need no tables
+
+        return records_of(self)
+
+    def rows(self) -> Mapping[str, list[Table]]:
+        """Return the rows of all tables as mapped instances, by the table's name; for models of moderate size."""
+        from datasurface.release.tables import TABLES  # noqa: PLC0415 - jobs and plans need no tables
+
+        found: dict[str, list[Table]] = {table.__tablename__: [] for table in TABLES}
+        for table, values in self.records():
+            found[table.__tablename__].append(table(**values))
+        return found
+
 
 def compile_release(
-    ecosystem: Ecosystem, graph: Graph, findings: Sequence[Finding] = (), *, environment: str | None = None
+    ecosystem: Ecosystem,
+    graph: Graph,
+    findings: Sequence[Finding] = (),
+    *,
+    environment: str | None = None,
+    capabilities: CapabilityMap | None = None,
 ) -> Release:
     """Return the release of a model that `check` found no error in.
+
+    Args:
+        ecosystem: The model.
+        graph: The pipelines derived from it.
+        findings: What `check` found, to be kept beside the model.
+        environment: The name of the environment that binds the model; None for the model as it is.
+        capabilities: What the databases can do: how long the names of views may be.
 
     Raises:
         ConfigurationError: the model has no environment of that name.
     """
     binding = binding_of(ecosystem, environment)
     model_json = ecosystem.to_json()
+    platforms = _platforms(ecosystem, graph, binding)
     return Release(
         digest=_digest(model_json, environment),
         ecosystem=ecosystem,
         model_json=model_json,
         environment=environment,
-        platforms=_platforms(ecosystem, graph, binding),
+        platforms=platforms,
         graph=graph,
         findings=tuple(findings),
+        name_limits={p.name: _name_limit(p, capabilities or {}) for p in platforms},
     )
+
+
+def _name_limit(platform: PlatformSpec, capabilities: CapabilityMap) -> int:
+    known = capabilities.get(type(platform.container).__name__)
+    return known.name_limit if known else _DEFAULT_NAME_LIMIT
 
 
 def _digest(model_json: str, environment: str | None) -> str:

@@ -1,0 +1,66 @@
+"""Collect the records of a whole release: every table's rows, each key once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from datasurface.release.bind import binding_of
+from datasurface.release.records.base import Record
+from datasurface.release.records.consumers import consumer_records
+from datasurface.release.records.infrastructure import infrastructure_records
+from datasurface.release.records.organization import organization_records
+from datasurface.release.records.pipelines import document_records, finding_records, pipeline_records
+from datasurface.release.records.platforms import platform_records
+from datasurface.release.records.producers import producer_records
+from datasurface.release.tables import TABLES, ReleaseRow
+
+if TYPE_CHECKING:
+    from datasurface.release.compile import Release
+
+__all__ = ["records_of"]
+
+
+def records_of(release: Release) -> Iterator[Record]:
+    """Yield every row of every table.
+
+    Where a model gives a name twice, which `check` reports, the first object has it.
+    """
+    return _each_key_once(_all(release))
+
+
+def _all(release: Release) -> Iterator[Record]:
+    ecosystem = release.ecosystem
+    binding = binding_of(ecosystem, release.environment)
+    return chain(
+        [_release(release)],
+        organization_records(ecosystem),
+        infrastructure_records(ecosystem, binding),
+        producer_records(ecosystem, binding),
+        consumer_records(ecosystem),
+        platform_records(ecosystem, binding),
+        pipeline_records(ecosystem, release.graph, release.platforms, release.name_limits),
+        finding_records(release.findings),
+        document_records(ecosystem.name, release.model_json, release.platforms),
+    )
+
+
+def _release(release: Release) -> Record:
+    return ReleaseRow, {
+        "digest": release.digest,
+        "ecosystem": release.ecosystem.name,
+        "environment": release.environment,
+        "format": release.format,
+    }
+
+
+def _each_key_once(records: Iterable[Record]) -> Iterator[Record]:
+    keys = {table: itemgetter(*[c.name for c in table.__mapper__.primary_key]) for table in TABLES}
+    seen: dict[object, set[object]] = {table: set() for table in TABLES}
+    for table, values in records:
+        key = keys[table](values)
+        if key not in seen[table]:
+            seen[table].add(key)
+            yield table, values

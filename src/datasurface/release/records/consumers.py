@@ -1,0 +1,86 @@
+"""Records of workspaces, their groups and sinks, and their transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from datasurface.model.ecosystem import Ecosystem
+from datasurface.model.effective import PlacedWorkspace, all_workspaces, owner_of_team, sinks_of, split_reference
+from datasurface.model.transformer import DataTransformer
+from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
+from datasurface.release.records.base import Record, Value, declared, every_text, joined_or_none, owned
+from datasurface.release.tables import DatasetGroupRow, ReaderRow, SinkRow, TransformerRow, WorkspaceRow
+
+__all__ = ["consumer_records"]
+
+
+def consumer_records(ecosystem: Ecosystem) -> Iterator[Record]:
+    """Yield who needs what."""
+    for placed in all_workspaces(ecosystem):
+        workspace = placed.workspace
+        yield _workspace(placed, owned(owner_of_team(ecosystem, placed.zone, placed.team), inherited=True))
+        for reader in workspace.readers:
+            yield ReaderRow, {"workspace": workspace.name, "reader": reader}
+        for group in workspace.groups:
+            yield _group(workspace, group)
+            for sink in sinks_of(group):
+                yield _sink(workspace, group, sink)
+        if workspace.transformer is not None:
+            yield _transformer(workspace, workspace.transformer)
+
+
+def _workspace(placed: PlacedWorkspace, owner: dict[str, Value]) -> Record:
+    workspace = placed.workspace
+    return WorkspaceRow, {
+        "name": workspace.name,
+        "zone": placed.zone.name,
+        "team": placed.team.name,
+        "priority": workspace.priority.value,
+        "production": workspace.production,
+        "container": workspace.container.name if workspace.container else None,
+        "deprecated": workspace.deprecated,
+        "doc": workspace.doc,
+        **owner,
+        **declared(workspace),
+    }
+
+
+def _group(workspace: Workspace, group: DatasetGroup) -> Record:
+    return DatasetGroupRow, {
+        "workspace": workspace.name,
+        "name": group.name,
+        "history": group.history.value,
+        "latency": group.latency.value,
+        "retention": group.retention,
+        "regulator": group.regulator,
+        "platform": group.platform,
+        **declared(group, workspace),
+    }
+
+
+def _sink(workspace: Workspace, group: DatasetGroup, sink: DatasetSink) -> Record:
+    datastore, dataset = split_reference(sink.dataset) or (None, None)
+    return SinkRow, {
+        "workspace": workspace.name,
+        "group_name": group.name,
+        "reference": sink.dataset,
+        "datastore": datastore,
+        "dataset": dataset,
+        "columns": joined_or_none(sink.columns),
+        "accept_deprecated": sink.accept_deprecated,
+        **declared(sink, group),
+    }
+
+
+def _transformer(workspace: Workspace, transformer: DataTransformer) -> Record:
+    return TransformerRow, {
+        "workspace": workspace.name,
+        "name": transformer.name,
+        "output": transformer.output.name,
+        "code_kind": type(transformer.code).__name__,
+        "code": transformer.code.to_json(),
+        "every": every_text(transformer.every),
+        "mode": transformer.mode.value,
+        "run_as": transformer.run_as,
+        **declared(transformer, workspace),
+    }

@@ -1,0 +1,62 @@
+"""From a model folder to a release: load, derive the graph, check, compile. The one chain that commands share."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from datasurface.databases.base import capability_map
+from datasurface.errors import ConfigurationError
+from datasurface.govern.check import check
+from datasurface.govern.report import Report
+from datasurface.graph.build import build_graph
+from datasurface.model.load import load
+from datasurface.release.compile import Release, compile_release
+
+__all__ = ["compile_model", "require_ok"]
+
+
+def compile_model(folder: Path, environment: str | None = None) -> tuple[Release, Report]:
+    """Load, check and compile the model of a folder; the release is made even where the report has errors.
+
+    Raises:
+        ModelLoadError: the folder holds no model that can be loaded.
+        ModelCallError: its code makes an object with wrong arguments.
+        ConfigurationError: it has no environment of that name.
+    """
+    with _no_collection():
+        ecosystem = load(folder)
+        capabilities = capability_map()
+        graph = build_graph(ecosystem)
+        report = check(ecosystem, capabilities, graph=graph, environment=environment)
+        release = compile_release(ecosystem, graph, report.findings, environment=environment, capabilities=capabilities)
+    return release, report
+
+
+def require_ok(report: Report) -> None:
+    """Refuse a model with errors.
+
+    Raises:
+        ConfigurationError: `check` found errors; the message holds them all.
+    """
+    if report.errors:
+        number = len(report.errors)
+        found = "\n\n".join(finding.to_text() for finding in report.errors)
+        raise ConfigurationError(
+            f"the model has {number} error{'s' if number > 1 else ''}:\n\n{found}\n",
+            hint="`datasurface check` shows all findings",
+        )
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Switch the garbage collector off: a model and what is made of it only grow, and a large one costs it seconds."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
