@@ -46,6 +46,8 @@ def new_folder() -> Iterator[Path]:
         for found in [path.parent for path in folder.rglob("data") if path.is_dir()]:
             with suppress(DataSurfaceError):
                 local.stop(found)
+            for sockets in Path("/tmp").glob(f"datasurface-*-{place._digest(found.resolve())}"):
+                shutil.rmtree(sockets, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
