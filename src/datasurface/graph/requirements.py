@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 
 from datasurface.graph.assign import Placement, moves_data, serves
 from datasurface.graph.index import DatasetKey, Index, IndexedGroup
@@ -191,11 +192,16 @@ def _length(retention: str | None) -> timedelta:
 
 def wants(group: DatasetGroup) -> str:
     """Return what a group asks for, in words."""
-    words = [f"history {group.history.value}", f"latency {group.latency.value}"]
-    if group.retention is not None:
-        words.append(f"kept {group.retention}")
-    elif group.history is History.FULL:
+    return _words(group.history, group.latency, group.retention, group.regulator)
+
+
+@lru_cache(maxsize=1024)
+def _words(history: History, latency: Latency, retention: str | None, regulator: str | None) -> str:
+    words = [f"history {history.value}", f"latency {latency.value}"]
+    if retention is not None:
+        words.append(f"kept {retention}")
+    elif history is History.FULL:
         words.append("kept for ever")
-    if group.regulator is not None:
-        words.append(f"demanded by {group.regulator}")
+    if regulator is not None:
+        words.append(f"demanded by {regulator}")
     return ", ".join(words)
