@@ -1,1 +1,70 @@
-"""The rules of `check`, one file a topic."""
+"""The rules of `check`, one file a topic. Each takes a scope and yields findings; none raises."""
+
+from __future__ import annotations
+
+from datasurface.govern.rules import (
+    access,
+    capture,
+    duplicates,
+    keys,
+    locations,
+    names,
+    physical,
+    platforms,
+    references,
+    support,
+    types,
+)
+from datasurface.govern.scope import Rule
+
+__all__ = ["RULES"]
+
+RULES: tuple[Rule, ...] = (
+    names.identifiers,
+    names.columns,
+    names.sources,
+    names.free,
+    names.schemas,
+    names.embedded,
+    duplicates.names,
+    duplicates.schemas_of_stores,
+    duplicates.sinks,
+    duplicates.containers,
+    duplicates.credentials,
+    references.sinks,
+    references.sink_columns,
+    references.platforms,
+    references.assignments,
+    locations.locations,
+    references.approvals,
+    references.replicas,
+    references.hints,
+    references.environments,
+    access.sinks,
+    access.workspaces,
+    keys.keys,
+    types.parameters,
+    types.merge_types,
+    capture.sources,
+    capture.schedules,
+    capture.guards,
+    capture.containers,
+    platforms.databases,
+    platforms.problems,
+    platforms.groups,
+    platforms.latencies,
+    platforms.deployment,
+    physical.views,
+    physical.schemas,
+    support.transformers,
+    support.replicas,
+    support.assignments,
+    support.environment,
+    support.policies,
+    support.workspaces,
+    support.datasets,
+    support.secrets,
+    support.hints,
+    support.credentials,
+)
+"""Every rule; their order does not matter."""

@@ -1,0 +1,33 @@
+"""Check a model: run every rule over it and collect all findings. Never raises, never depends on declaration order."""
+
+from __future__ import annotations
+
+from datasurface.govern.capabilities import CapabilityMap
+from datasurface.govern.report import Report
+from datasurface.govern.rules import RULES
+from datasurface.govern.scope import Scope
+from datasurface.graph.build import build_graph
+from datasurface.graph.nodes import Graph
+from datasurface.model.ecosystem import Ecosystem
+
+__all__ = ["check"]
+
+
+def check(
+    ecosystem: Ecosystem,
+    capabilities: CapabilityMap,
+    *,
+    graph: Graph | None = None,
+    environment: str | None = None,
+) -> Report:
+    """Return all findings about a model.
+
+    Args:
+        ecosystem: The model.
+        capabilities: What each installed database can do, by the DSL class of the container.
+        graph: The model's graph if the caller has it already.
+        environment: The name of the environment that is to bind the model; None for the model as it is.
+    """
+    scope = Scope(ecosystem, capabilities, build_graph(ecosystem) if graph is None else graph, environment)
+    findings = [found for rule in RULES for found in rule(scope)]
+    return Report.of(findings, names=scope.names, streams=len(scope.graph.streams))

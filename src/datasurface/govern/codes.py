@@ -1,0 +1,136 @@
+"""Every code that `check` can report, with its severity and a title. Codes are stable and never reused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["CODES", "CodeInfo", "Severity"]
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an ERROR stops a correct run, a WARNING may surprise, an INFO is good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeInfo:
+    """What a code stands for.
+
+    Attributes:
+        severity: Of its findings, unless one of them says that nothing depends on it.
+        title: In a few words, for tables.
+    """
+
+    severity: Severity
+    title: str
+
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+_NAMES = {
+    "DS-N001": CodeInfo(_E, "a name that is not an SQL identifier"),
+    "DS-N002": CodeInfo(_E, "an empty name, or one with reserved characters"),
+    "DS-N003": CodeInfo(_E, "a column named ds_…"),
+    "DS-N004": CodeInfo(_E, "a group whose schema would be reserved"),
+    "DS-N005": CodeInfo(_E, "a physical name that the source cannot have"),
+    "DS-N006": CodeInfo(_E, "an embedded database with an unusable name"),
+}
+_DUPLICATES = {
+    "DS-D001": CodeInfo(_E, "a name used twice"),
+    "DS-D002": CodeInfo(_E, "a dataset consumed twice by one group"),
+    "DS-D003": CodeInfo(_E, "one container name with different settings"),
+    "DS-D004": CodeInfo(_E, "two credentials that meet in one environment variable"),
+}
+_REFERENCES = {
+    "DS-R001": CodeInfo(_E, "a sink that is not written store.dataset"),
+    "DS-R002": CodeInfo(_E, "a sink of a dataset that does not exist"),
+    "DS-R003": CodeInfo(_E, "a sink's columns that do not exist"),
+    "DS-R004": CodeInfo(_E, "an unknown platform"),
+    "DS-R005": CodeInfo(_E, "an assignment rule that names something unknown"),
+    "DS-R006": CodeInfo(_E, "a primary ingestion of an unknown datastore"),
+    "DS-R007": CodeInfo(_E, "an unknown location"),
+    "DS-R008": CodeInfo(_E, "an approval that is not written workspace.group"),
+    "DS-R009": CodeInfo(_W, "an approval for something that does not exist"),
+    "DS-R010": CodeInfo(_E, "a replica for an unknown workspace"),
+    "DS-R011": CodeInfo(_E, "a workspace on a container that is no replica"),
+    "DS-R012": CodeInfo(_W, "a hint for an unknown stream or transformer"),
+    "DS-R013": CodeInfo(_E, "an unknown environment"),
+    "DS-R014": CodeInfo(_E, "an environment that replaces something unknown"),
+}
+_ACCESS = {
+    "DS-A001": CodeInfo(_E, "a sink without the producer's approval"),
+    "DS-A002": CodeInfo(_E, "deprecated data consumed"),
+    "DS-A003": CodeInfo(_W, "deprecated data consumed knowingly"),
+    "DS-A004": CodeInfo(_W, "a production workspace on data that is not production"),
+    "DS-A005": CodeInfo(_I, "a deprecated workspace that is still served"),
+}
+_KEYS = {
+    "DS-K001": CodeInfo(_E, "a key column that may be NULL"),
+    "DS-K002": CodeInfo(_E, "a dataset without columns"),
+    "DS-K003": CodeInfo(_I, "a dataset without a key"),
+    "DS-K004": CodeInfo(_E, "a key of a type that cannot be one"),
+}
+_TYPES = {
+    "DS-T001": CodeInfo(_E, "a type with impossible parameters"),
+    "DS-T002": CodeInfo(_E, "a type that the merge database cannot hold"),
+}
+_CAPTURE = {
+    "DS-C001": CodeInfo(_E, "a text that is no duration"),
+    "DS-C002": CodeInfo(_E, "a Cron expression that cannot be read"),
+    "DS-C003": CodeInfo(_E, "an unknown time zone"),
+    "DS-C004": CodeInfo(_E, "a capture that is not supported yet for its container"),
+    "DS-C005": CodeInfo(_E, "a source database that is not supported yet"),
+    "DS-C006": CodeInfo(_E, "a datastore that nothing fills"),
+    "DS-C007": CodeInfo(_E, "a transformer's output with a capture"),
+    "DS-C008": CodeInfo(_E, "a guard out of range"),
+    "DS-C009": CodeInfo(_W, "a datastore without datasets"),
+    "DS-C010": CodeInfo(_E, "a container setting out of range"),
+}
+_PLATFORMS = {
+    "DS-P001": CodeInfo(_E, "a merge database that is not supported yet"),
+    "DS-P002": CodeInfo(_E, "a history that the merge database cannot keep"),
+    "DS-P003": CodeInfo(_E, "a group that no platform serves"),
+    "DS-P004": CodeInfo(_E, "a platform that cannot do what a group asks"),
+    "DS-P005": CodeInfo(_E, "assignment rules that tie"),
+    "DS-P006": CodeInfo(_E, "consumed data that no real source feeds"),
+    "DS-P007": CodeInfo(_E, "keep_batches below -1"),
+    "DS-P008": CodeInfo(_W, "a model that deploys nothing"),
+    "DS-P009": CodeInfo(_W, "a latency that cannot be met"),
+    "DS-P010": CodeInfo(_E, "a retention that is no duration"),
+    "DS-P011": CodeInfo(_W, "a group without sinks"),
+}
+_PHYSICAL = {
+    "DS-V001": CodeInfo(_E, "two sinks that meet in one view"),
+    "DS-V002": CodeInfo(_E, "two groups that meet in one schema"),
+    "DS-V003": CodeInfo(_E, "a group's schema that is a source's"),
+}
+_SUPPORT = {
+    "DS-S001": CodeInfo(_E, "a transformer: not supported yet"),
+    "DS-S002": CodeInfo(_E, "a consumer replica: not supported yet"),
+    "DS-S003": CodeInfo(_E, "a primary ingestion: not supported yet"),
+    "DS-S004": CodeInfo(_E, "binding by an environment: not supported yet"),
+    "DS-S005": CodeInfo(_W, "a policy that is not enforced yet"),
+    "DS-S006": CodeInfo(_W, "readers that are not granted yet"),
+    "DS-S007": CodeInfo(_E, "dataset checks: not supported yet"),
+    "DS-S008": CodeInfo(_E, "a secret store that is not supported yet"),
+    "DS-S009": CodeInfo(_W, "a hint that is not followed yet"),
+    "DS-S010": CodeInfo(_E, "a kind of credential that is not supported yet"),
+}
+
+CODES: dict[str, CodeInfo] = {
+    **_NAMES,
+    **_DUPLICATES,
+    **_REFERENCES,
+    **_ACCESS,
+    **_KEYS,
+    **_TYPES,
+    **_CAPTURE,
+    **_PLATFORMS,
+    **_PHYSICAL,
+    **_SUPPORT,
+}
+"""Every code, in the order of the reference."""

@@ -1,0 +1,154 @@
+"""Support: what the DSL can say and this release cannot do yet. Each is reported where it stands, and never skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from datasurface.govern.paths import shown, step, store_path, workspace_path
+from datasurface.govern.report import Finding, finding
+from datasurface.govern.scope import Scope
+from datasurface.model.effective import capture_credential, platform_credential
+from datasurface.model.infrastructure import Credential
+from datasurface.model.platform import PrimaryIngestion
+from datasurface.model.vocabulary import CredentialKind
+
+__all__ = [
+    "assignments",
+    "credentials",
+    "datasets",
+    "environment",
+    "hints",
+    "policies",
+    "replicas",
+    "secrets",
+    "transformers",
+    "workspaces",
+]
+
+_STORES = ("environment", "files")
+_NOT_FOLLOWED = ("cpu", "memory", "timeout")
+
+
+def transformers(scope: Scope) -> Iterator[Finding]:
+    """DS-S001: transformers that would run, because somebody consumes their output."""
+    places = {where.workspace.name: where for where in reversed(scope.workspaces)}
+    for node in scope.graph.transformers:
+        transformer, where = node.workspace.transformer, places.get(node.workspace.name)
+        if transformer is not None and where is not None:
+            path = step(workspace_path(where), "transformer", transformer.name)
+            message = f"transformer {shown(transformer.name)} is not supported yet by platform {node.platform}"
+            hint = f"nothing may consume datastore {shown(transformer.output.name)} until it is"
+            yield finding("DS-S001", transformer, path, message, hint)
+
+
+def replicas(scope: Scope) -> Iterator[Finding]:
+    """DS-S002: replicas, and workspaces that stand on one."""
+    for platform in scope.yellow:
+        for replica in platform.replicas:
+            path = step(step("", "platform", platform.name), "replica", replica.name)
+            message = f"replica {shown(replica.name)} is not supported yet by platform {platform.name}"
+            yield finding("DS-S002", replica, path, message, "leave it away: the platform's own database serves all")
+    offered = {r.container.name: p.name for p in scope.yellow for r in p.replicas}
+    for where in scope.workspaces:
+        container = where.workspace.container
+        if container is not None and container.name in offered:
+            message = (
+                f"views of workspace {shown(where.workspace.name)} on the replica {shown(container.name)} "
+                f"are not supported yet by platform {offered[container.name]}"
+            )
+            hint = "leave container= away: the platform's own database serves it"
+            yield finding("DS-S002", where.workspace, workspace_path(where), message, hint)
+
+
+def assignments(scope: Scope) -> Iterator[Finding]:
+    """DS-S003: primary ingestions."""
+    for rule in scope.ecosystem.assignments:
+        if isinstance(rule, PrimaryIngestion):
+            message = f"primary ingestion is not supported yet by platform {shown(rule.platform)}"
+            path = step("", "primary ingestion", rule.platform)
+            yield finding("DS-S003", rule, path, message, "leave it away: each platform then reads the source itself")
+
+
+def environment(scope: Scope) -> Iterator[Finding]:
+    """DS-S004: binding the model by an environment."""
+    chosen = next((e for e in scope.ecosystem.environments if e.name == scope.environment), None)
+    if chosen is not None:
+        platforms = ", ".join(sorted(p.name for p in scope.yellow)) or "any"
+        message = f"binding by environment {shown(chosen.name)} is not supported yet by platform {platforms}"
+        path = step("", "environment", chosen.name)
+        yield finding("DS-S004", chosen, path, message, "run the model as it is, without -e")
+
+
+def policies(scope: Scope) -> Iterator[Finding]:
+    """DS-S005: policies that nothing enforces yet."""
+    for zone in scope.ecosystem.zones:
+        for policy in zone.policies:
+            kind = type(policy).__name__
+            message = f"the policy {kind} of zone {shown(zone.name)} is not enforced yet"
+            path = step(step("", "zone", zone.name), "policy", kind)
+            yield finding("DS-S005", policy, path, message, "do not rely on it: nothing is refused because of it")
+
+
+def workspaces(scope: Scope) -> Iterator[Finding]:
+    """DS-S006: readers that get no grants yet."""
+    for where in scope.workspaces:
+        if where.workspace.readers:
+            message = f"the readers of workspace {shown(where.workspace.name)} are not granted yet"
+            hint = "grant SELECT on its schemas by hand until they are"
+            yield finding("DS-S006", where.workspace, workspace_path(where), message, hint)
+
+
+def datasets(scope: Scope) -> Iterator[Finding]:
+    """DS-S007: checks of datasets that nothing runs yet."""
+    for placed in scope.datastores:
+        for dataset in placed.datastore.datasets:
+            if dataset.checks:
+                by = ", ".join(scope.carriers(placed.datastore))
+                message = f"checks of dataset {shown(dataset.name)} are not supported yet"
+                message += f" by platform {by}" if by else ""
+                path = step(store_path(placed), "dataset", dataset.name)
+                yield finding("DS-S007", dataset, path, message, "remove checks=: rows would be published unchecked")
+
+
+def secrets(scope: Scope) -> Iterator[Finding]:
+    """DS-S008: secret stores other than the environment and files."""
+    for platform in scope.yellow:
+        for name in sorted(set(platform.secrets or ()) - set(_STORES)):
+            message = f"the secret store {shown(name)} is not supported yet by platform {platform.name}"
+            hint = f"secret stores now: {', '.join(_STORES)}"
+            yield finding("DS-S008", platform, step("", "platform", platform.name), message, hint)
+
+
+def hints(scope: Scope) -> Iterator[Finding]:
+    """DS-S009: hints of which only the number of connections is followed."""
+    for platform in scope.yellow:
+        for name, hint in sorted(platform.hints.items()):
+            ignored = [f for f in _NOT_FOLLOWED if getattr(hint, f) is not None]
+            if ignored:
+                message = (
+                    f"the hint for {shown(name)} is not followed yet by platform {platform.name}: {', '.join(ignored)}"
+                )
+                path = step("", "platform", platform.name)
+                yield finding("DS-S009", hint, path, message, "only connections= is followed now")
+
+
+def credentials(scope: Scope) -> Iterator[Finding]:
+    """DS-S010: credentials that are no user and password."""
+    for placed in scope.datastores:
+        carriers = scope.carriers(placed.datastore)
+        credential = capture_credential(placed.datastore)
+        if carriers and credential is not None and placed.datastore.capture is not None:
+            yield from _kind(placed.datastore.capture, store_path(placed), credential, ", ".join(carriers))
+    for platform in scope.yellow:
+        credential = platform_credential(platform)
+        if credential is not None:
+            yield from _kind(platform, step("", "platform", platform.name), credential, platform.name)
+
+
+def _kind(subject: object, path: str, credential: Credential, platform: str) -> Iterator[Finding]:
+    if credential.kind is not CredentialKind.PASSWORD:
+        kind = credential.kind.value.replace("_", " ")
+        message = (
+            f"the credential {shown(credential.name)} is a {kind}, which is not supported yet by platform {platform}"
+        )
+        yield finding("DS-S010", subject, path, message, "use a user and a password: CredentialKind.PASSWORD")
