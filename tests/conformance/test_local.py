@@ -16,7 +16,7 @@ import time
 import traceback
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, LiteralString
 
 import psycopg
 import pytest
@@ -112,11 +112,11 @@ def run(user: str | None) -> Runner:
     return run_as
 
 
-def connect(server: local.LocalServer, database: str = "postgres", **options: object) -> psycopg.Connection:
-    return psycopg.connect(server.uri(database), autocommit=True, **options)
+def connect(server: local.LocalServer, database: str = "postgres", *, host: str = "127.0.0.1") -> psycopg.Connection:
+    return psycopg.connect(server.uri(database), autocommit=True, host=host)
 
 
-def one(server: local.LocalServer, statement: str) -> object:
+def one(server: local.LocalServer, statement: LiteralString) -> object:
     with connect(server) as connection:
         row = connection.execute(statement).fetchone()
     return row[0] if row else None
@@ -182,8 +182,10 @@ def test_it_is_durable_and_as_we_set_it(model: Path, run: Runner):
         server = local.start(model / "local")
         wanted = {"fsync": "on", "synchronous_commit": "on", "TimeZone": "UTC", "server_encoding": "UTF8"}
         wanted |= {"wal_level": "logical", "listen_addresses": "127.0.0.1", "data_checksums": "on"}
+        with connect(server) as connection:
+            settings = dict(connection.execute("SELECT name, setting FROM pg_settings").fetchall())
         for name, value in wanted.items():
-            assert one(server, f"SHOW {name}") == value
+            assert settings[name] == value
         assert one(server, "SELECT datlocale FROM pg_database WHERE datname = 'template1'") == "C.UTF-8"
         assert one(server, "SELECT count(*) FROM pg_settings WHERE pending_restart") == 0
         assert one(server, "SELECT count(*) FROM pg_file_settings WHERE error IS NOT NULL AND applied") == 0
