@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from datasurface.databases.base import capability_map
@@ -14,8 +14,11 @@ from datasurface.govern.report import Report
 from datasurface.graph.build import build_graph
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release
+from datasurface.release.file import write_release
 
-__all__ = ["compile_model", "require_ok"]
+__all__ = ["compile_model", "keep_release", "require_ok"]
+
+_OWN_FOLDER = ".datasurface"
 
 
 def compile_model(folder: Path, environment: str | None = None) -> tuple[Release, Report]:
@@ -60,3 +63,24 @@ def _no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def keep_release(release: Release, folder: Path, output: Path | None = None) -> Path:
+    """Write a release to `output`, by default to its place in the model folder, and return where it is.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    if output is not None:
+        write_release(release, output.absolute())
+        return output.absolute()
+    path = folder / _OWN_FOLDER / "releases" / f"{release.digest}.sqlite"
+    write_release(release, path)
+    _ignore(folder / _OWN_FOLDER)
+    return path
+
+
+def _ignore(folder: Path) -> None:
+    """Keep what commands write out of the model's repository."""
+    with suppress(FileExistsError), (folder / ".gitignore").open("x") as file:
+        file.write("*\n")

@@ -21,6 +21,7 @@ from datasurface.release.tables import Table
 __all__ = [
     "Record",
     "Value",
+    "classification_names",
     "classifications",
     "declared",
     "every_text",
@@ -84,6 +85,11 @@ def joined_or_none(values: Iterable[str] | None) -> str | None:
     return None if values is None else joined(values)
 
 
-def classifications(*groups: Iterable[Classification]) -> str:
+def classification_names(*groups: Iterable[Classification]) -> tuple[str, ...]:
     """Return the names of classifications, each once, with the scheme before those that are not DataSurface's own."""
-    return joined(dict.fromkeys(f"{c.scheme}:{c.name}" if c.scheme else c.name for group in groups for c in group))
+    return tuple(dict.fromkeys(f"{c.scheme}:{c.name}" if c.scheme else c.name for group in groups for c in group))
+
+
+def classifications(*groups: Iterable[Classification]) -> str:
+    """Return `classification_names` in one text."""
+    return joined(classification_names(*groups))
