@@ -9,7 +9,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -17,7 +17,7 @@ from datasurface.errors import DataSurfaceError
 from datasurface.release.job import JobSpec
 from datasurface.runtime.report import BatchReport
 
-__all__ = ["Bell", "Crew", "Waiter", "failure"]
+__all__ = ["Bell", "Crew", "Waiter", "failure", "threads"]
 
 
 class Waiter(Protocol):
@@ -51,14 +51,16 @@ class Bell:
 
 
 class Crew:
-    """A fixed number of threads; leaving its context waits for what runs."""
+    """A fixed number of workers; leaving its context waits for what runs."""
 
-    def __init__(self, execute: Callable[[JobSpec], BatchReport], *, size: int, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, execute: Callable[[JobSpec], BatchReport], *, size: int, wake: Callable[[], None], pool: Executor
+    ) -> None:
         self._execute = execute
         self._wake = wake
         self._size = size
         self._busy = 0
-        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="datasurface")
+        self._pool = pool
         self._ended: deque[tuple[JobSpec, BatchReport]] = deque()
 
     def __enter__(self) -> Self:
@@ -71,11 +73,11 @@ class Crew:
 
     @property
     def has_room(self) -> bool:
-        """Whether a thread is free."""
+        """Whether a worker is free."""
         return self._busy < self._size
 
     def start(self, job: JobSpec) -> None:
-        """Run a batch of a stream in a thread."""
+        """Have a worker run a batch of a stream."""
         self._busy += 1
         self._pool.submit(self._perform, job)
 
@@ -97,6 +99,11 @@ class Crew:
         finally:
             self._ended.append((job, report))
             self._wake()
+
+
+def threads(size: int) -> Executor:
+    """Return a pool of threads."""
+    return ThreadPoolExecutor(max_workers=size, thread_name_prefix="datasurface")
 
 
 def failure(job: JobSpec, error: str, *, seconds: float = 0.0) -> BatchReport:

@@ -39,7 +39,8 @@ def next_due(
     if isinstance(every, External):
         return None
     if isinstance(every, Cron):
-        return now if last_started is None else _occurrence_after(every, min(last_started, now))
+        following = _occurrence_after(every, min(last_started or now, now))
+        return now if last_started is None else following
     interval = _interval(every)
     if last_started is None:
         return now

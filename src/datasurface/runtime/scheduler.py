@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from datasurface.errors import DataSurfaceError
 from datasurface.release.job import JobSpec
-from datasurface.runtime.crew import Bell, Crew, Waiter, failure
+from datasurface.runtime.crew import Bell, Crew, Waiter, failure, threads
 from datasurface.runtime.dispatch import Dispatch
 from datasurface.runtime.report import BatchReport, log_report
 from datasurface.runtime.schedule import is_due, next_due, offset
@@ -42,9 +43,11 @@ class JobsProvider(Protocol):
 
     def version(self) -> str:
         """Return what changes when the active release does; asked every few seconds, so it must be cheap."""
+        ...
 
     def load(self) -> JobSet:
         """Return the streams of the active release."""
+        ...
 
 
 def utc_now() -> datetime:
@@ -63,6 +66,7 @@ class Scheduler:
         poll: How often the provider is asked whether the active release has changed.
         clock: The time, in UTC.
         waiter: How to sleep.
+        pool: Makes what the batches run in, given the number of workers.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Scheduler:
         poll: timedelta = timedelta(seconds=5),
         clock: Callable[[], datetime] = utc_now,
         waiter: Waiter | None = None,
+        pool: Callable[[int], Executor] = threads,
     ) -> None:
         self._execute = execute
         self._workers = workers
@@ -83,6 +88,7 @@ class Scheduler:
         self._poll = poll
         self._clock = clock
         self._waiter = waiter or Bell()
+        self._pool = pool
 
     def wake(self) -> None:
         """Make the loop look up at once, after its `stop` was set; callable from a signal handler."""
@@ -145,7 +151,7 @@ class Scheduler:
             loop.run(stop)
 
     def _crew(self) -> Crew:
-        return Crew(self._execute, size=self._workers, wake=self._waiter.wake)
+        return Crew(self._execute, size=self._workers, wake=self._waiter.wake, pool=self._pool(self._workers))
 
     def _is_due(self, job: JobSpec, last: Mapping[str, datetime], now: datetime, results: _Results) -> bool:
         try:

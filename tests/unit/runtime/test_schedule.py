@@ -98,8 +98,8 @@ def test_is_due(every: Every, last: datetime | None, *, due: bool):
         (Cron("30 2 * * *", tz=BERLIN), "2026-10-25T01:10", "2026-10-26T12:00", "26 01:30"),
         (Cron("*/5 2 * * *", tz=BERLIN), "2026-10-25T01:10", "2026-10-26T01:01", "26 01:00"),
         # wildcard hours: every real hour
-        (Cron("0 * * * *", tz=BERLIN), "2026-03-28T23:30", "2026-03-29T03:30", "29 00:00, 29 01:00, 29 02:00, 29 03:00"),
-        (Cron("0 * * * *", tz=BERLIN), "2026-10-24T23:30", "2026-10-25T03:30", "25 00:00, 25 01:00, 25 02:00, 25 03:00"),
+        (Cron("0 * * * *", tz=BERLIN), "2026-03-29T00:30", "2026-03-29T03:30", "29 01:00, 29 02:00, 29 03:00"),
+        (Cron("0 * * * *", tz=BERLIN), "2026-10-24T23:30", "2026-10-25T02:30", "25 00:00, 25 01:00, 25 02:00"),
         (Cron("30 * * * *", tz=NEW_YORK), "2026-03-08T06:00", "2026-03-08T08:50", "08 06:30, 08 07:30, 08 08:30"),
         (Cron("30 * * * *", tz=NEW_YORK), "2026-11-01T05:00", "2026-11-01T07:50", "01 05:30, 01 06:30, 01 07:30"),
         (Cron("*/30 * * * *", tz=BERLIN), "2026-10-25T00:10", "2026-10-25T01:40", "25 00:30, 25 01:00, 25 01:30"),
@@ -139,8 +139,9 @@ def test_a_daily_cron_runs_on_every_day_of_a_year_once(tz: str, hour: int, minut
     ],
 )
 def test_a_schedule_that_cannot_be_understood_is_named(every: Every, says: str):
-    with pytest.raises(ConfigurationError, match=says):
-        next_due(every, NOON, NOON)
+    for last in (NOON, None):
+        with pytest.raises(ConfigurationError, match=says):
+            next_due(every, last, NOON)
 
 
 def test_cron_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
