@@ -59,8 +59,7 @@ class _Verbs(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            error.message += f" The verbs are: {', '.join(VERBS)}."
-            raise
+            raise click.UsageError(f"{error.message} The verbs are: {', '.join(VERBS)}.", ctx) from error
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -21,9 +21,11 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Attributes:
-    folder: The model folder, absolute.
-    environment: The name of the environment that binds the model; None for the model as it is.
+    """Where a verb works.
+
+    Attributes:
+        folder: The model folder, absolute.
+        environment: The name of the environment that binds the model; None for the model as it is.
     """
 
     folder: Path
@@ -42,14 +44,13 @@ def model_options(function: _F) -> _F:
     @click.option("-m", "--model", type=click.Path(path_type=Path), help="The model folder; DATASURFACE_MODEL.")
     @click.option("-e", "--environment", help="Which Environment binds the model; DATASURFACE_ENVIRONMENT.")
     @click.pass_context
-    @functools.wraps(function)
-    def wrapper(ctx: click.Context, *args: Any, model: Path | None, environment: str | None, **kwargs: Any) -> Any:
+    def wrapper(ctx: click.Context, /, *args: Any, model: Path | None, environment: str | None, **kwargs: Any) -> Any:
         given: Session | None = ctx.obj
         folder = model or (given.folder if given else Path(os.environ.get("DATASURFACE_MODEL") or "."))
         chosen = environment or (given.environment if given else os.environ.get("DATASURFACE_ENVIRONMENT") or None)
         return ctx.invoke(function, *args, session=Session(folder.absolute(), chosen), **kwargs)
 
-    return wrapper  # type: ignore[return-value] # click's decorators keep the callable
+    return cast("_F", functools.update_wrapper(wrapper, function))
 
 
 def json_option(function: _F) -> _F:

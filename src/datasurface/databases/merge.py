@@ -328,6 +328,10 @@ class MergeStore(Protocol):
         """Run a statement made by one of this store's text methods."""
         ...
 
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Keep every other process out of what `name` stands for; `ApplyBlockedError` if one is in it."""
+        ...
+
     def bound_waits(self, connection: Connection, *, lock: float, idle: float) -> None:
         """Bound, in seconds, how long this transaction waits for a lock and how long its client may be silent."""
         ...

@@ -27,16 +27,18 @@ def _ignore(_step: Step) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContext:
-    """Attributes:
-    store: The merge database.
-    schema: The platform's schema there.
-    job: The stream.
-    model_digest: The digest of the release that the job is a slice of.
-    open_source: Connects to the source; called once a batch.
-    owner: This process's name, as `store.streams.owner_name` makes it.
-    heart: Says that the stream is worked on.
-    silence: Seconds after which a silent owner has lost its stream.
-    observe: Called before every step and after the last; a test may end the process there.
+    """The surroundings of one batch.
+
+    Attributes:
+        store: The merge database.
+        schema: The platform's schema there.
+        job: The stream.
+        model_digest: The digest of the release that the job is a slice of.
+        open_source: Connects to the source; called once a batch.
+        owner: This process's name, as `store.streams.owner_name` makes it.
+        heart: Says that the stream is worked on.
+        silence: Seconds after which a silent owner has lost its stream.
+        observe: Called before every step and after the last; a test may end the process there.
     """
 
     store: MergeStore

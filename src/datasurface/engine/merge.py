@@ -118,7 +118,7 @@ def _apply(
             _apply_delta(context, connection, batch, read_at, work)
         store.drop_delta(connection, tables, work.staging)
         store.empty_staging(connection, tables, work.staging)
-    state = _next_state(context, work, batch.batch_id, read_at)
+    state = _next_state(work, batch.batch_id, read_at)
     state = _prune(context, connection, work.dataset, state, read_at)
     if state != work.state:
         save_dataset(connection, context.schema, context.job.stream, state)
@@ -152,7 +152,7 @@ def _apply_delta(
             store.drop_deltas(connection, tables, batch.batch_id - context.job.keep_batches)
 
 
-def _next_state(context: BatchContext, work: _Work, batch_id: int, read_at: datetime) -> DatasetState:
+def _next_state(work: _Work, batch_id: int, read_at: datetime) -> DatasetState:
     """Return the dataset's state after the batch; history begins with the first batch that keeps it."""
     state = dataclasses.replace(work.state, loaded=True, rows=work.staging.rows, last_read=work.staging.rows)
     if work.dataset.history is History.LIVE:

@@ -33,7 +33,8 @@ def _keyed(tables: Tables, dataset: JobDataset, staging: str) -> str:
     differs = "".join(f" OR {_differs(c)}" for c in dataset.columns if not c.key)
     values = ", ".join(_value(c) for c in dataset.columns)
     return (
-        f"SELECT (CASE WHEN c.{first} IS NULL THEN 'I' WHEN s.{first} IS NULL THEN 'D' ELSE 'U' END)::\"char\" AS ds_op, "
+        f"SELECT (CASE WHEN c.{first} IS NULL THEN 'I' WHEN s.{first} IS NULL THEN 'D' ELSE 'U' END)::\"char\" "
+        f"AS ds_op, "
         f"c.ctid AS ds_row, {values} "
         f"FROM {qualified(tables.schema, staging)} s FULL JOIN {qualified(tables.schema, tables.current)} c ON {match} "
         f"WHERE c.{first} IS NULL OR s.{first} IS NULL{differs}"

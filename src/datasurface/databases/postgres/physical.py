@@ -30,7 +30,8 @@ WITH RECURSIVE standing AS (
     WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p')
   UNION
     SELECT w.ev_class FROM standing s
-    JOIN pg_depend d ON d.refobjid = s.oid AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_depend d ON d.refobjid = s.oid AND d.refclassid = 'pg_class'::regclass
+                    AND d.classid = 'pg_rewrite'::regclass
     JOIN pg_rewrite w ON w.oid = d.objid
 )
 SELECT n.nspname, c.relname,

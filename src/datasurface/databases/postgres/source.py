@@ -207,7 +207,7 @@ def _expression(column: JobColumn, *, cast: bool) -> sql.Composable:
     name = sql.Identifier(column.source)
     if not cast:
         return name
-    return sql.SQL("{}::{}").format(name, sql.SQL(physical_type(column.type) or "text"))  # type: ignore[arg-type]
+    return sql.SQL("{}::{}").format(name, sql.SQL(physical_type(column.type) or "text"))
 
 
 def _casts(dataset: JobDataset, table: SourceTable, shown: str) -> dict[str, bool]:

@@ -15,11 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from datasurface.databases.base import Feed, Login
 from datasurface.databases.merge import (
+    SMALL_ROWS,
     DeltaCounts,
     KeyProblem,
     PhysicalTable,
     PhysicalView,
-    SMALL_ROWS,
     Progress,
     Staging,
     StagingKind,
@@ -28,6 +28,7 @@ from datasurface.databases.merge import (
 from datasurface.databases.postgres import ddl, delta, physical
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.copy import copy_in
+from datasurface.errors import ApplyBlockedError
 from datasurface.names import shorten
 from datasurface.release.job import JobDataset
 
@@ -316,6 +317,21 @@ class PostgresStore:
         """Run a statement made by one of this store's text methods."""
         _run(_raw(connection), statement)
 
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Keep every other process out of what `name` stands for, by an advisory lock of a session."""
+        with self.engine.connect() as connection:
+            raw = _raw(connection)
+            row = raw.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone()
+            raw.commit()
+            if row is None or not row[0]:
+                raise ApplyBlockedError(f"another process is busy with it: {name}", hint="run again when it has ended")
+            try:
+                yield
+            finally:
+                raw.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+                raw.commit()
+
     def bound_waits(self, connection: Connection, *, lock: float, idle: float) -> None:
         """Bound, in seconds, how long this transaction waits for a lock and how long its client may be silent."""
         _run(
@@ -359,7 +375,7 @@ def _raw(connection: Connection) -> psycopg.Connection[Any]:
 
 
 def _sql(text: str) -> sql.SQL:
-    return sql.SQL(text)  # type: ignore[arg-type] # made of names quoted in this package
+    return sql.SQL(text)
 
 
 def _run(raw: psycopg.Connection[Any], statement: str) -> None:

@@ -1,0 +1,88 @@
+"""One job's entry point: run one batch of one stream of a platform, from the active release's slice for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from datasurface.databases.merge import Progress
+from datasurface.engine.batch import BatchResult, Outcome, Step
+from datasurface.engine.context import BatchContext, NoProgress
+from datasurface.engine.heart import Heart
+from datasurface.engine.run import RETRIES, run_batch
+from datasurface.release.job import JobSpec
+from datasurface.runtime.platform import RunningPlatform
+from datasurface.runtime.report import BatchReport
+from datasurface.store.streams import SILENCE, owner_name
+
+__all__ = ["JobRunner", "report_of"]
+
+
+class JobRunner:
+    """Runs batches of one platform in this process, under one owner name and with one heartbeat.
+
+    Args:
+        running: The platform.
+        progress: Hears of rows as they are read.
+        silence: Seconds after which a silent owner has lost its stream.
+        observe: Called before every step of every batch.
+        retries: How long to wait before each further attempt after a transient fault.
+    """
+
+    def __init__(
+        self,
+        running: RunningPlatform,
+        *,
+        progress: Progress | None = None,
+        silence: float = SILENCE,
+        observe: Callable[[Step], None] | None = None,
+        retries: tuple[float, ...] = RETRIES,
+    ) -> None:
+        self._running = running
+        self._progress = progress or NoProgress()
+        self._silence = silence
+        self._observe = observe or _nothing
+        self._retries = retries
+        self._owner = owner_name()
+        self._heart = Heart(running.store, running.schema, silence=silence)
+
+    def run(self, job: JobSpec, digest: str, *, accept: bool = False) -> BatchResult:
+        """Run one batch of a stream."""
+        context = BatchContext(
+            store=self._running.store,
+            schema=self._running.schema,
+            job=job,
+            model_digest=digest,
+            open_source=lambda: self._running.logins.source(job.source, job.credential),
+            owner=self._owner,
+            heart=self._heart,
+            silence=self._silence,
+            progress=self._progress,
+            observe=self._observe,
+        )
+        return run_batch(context, accept=accept, retries=self._retries)
+
+    def close(self) -> None:
+        """Stop the heartbeat."""
+        self._heart.stop()
+
+
+def _nothing(_step: Step) -> None:
+    return
+
+
+def report_of(result: BatchResult) -> BatchReport:
+    """Return an engine's result as it is told; a batch that changed nothing is idle."""
+    counts = result.counts
+    changed = counts.inserted or counts.updated or counts.deleted
+    state = "idle" if result.outcome is Outcome.MERGED and not changed else result.outcome.value
+    return BatchReport(
+        stream=result.stream,
+        batch_id=result.batch_id,
+        state=state,
+        rows_read=counts.rows_read,
+        inserted=counts.inserted,
+        updated=counts.updated,
+        deleted=counts.deleted,
+        seconds=result.seconds,
+        error=result.error,
+    )

@@ -1,0 +1,86 @@
+"""How jobs reach containers: secrets are resolved and embedded servers started at the moment of use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from datasurface.databases.base import Login, Source, adapter_for
+from datasurface.databases.merge import MergeStore
+from datasurface.errors import ConfigurationError
+from datasurface.model.infrastructure import Container, Credential, EmbeddedPostgres, PostgresDatabase
+from datasurface.model.vocabulary import Tls
+from datasurface.runtime.local import ensure_database, folder_for, start
+from datasurface.secrets.resolve import resolve
+
+__all__ = ["Logins", "open_store"]
+
+
+class Logins:
+    """Makes logins for containers of one model folder, and keeps one open source a container and credential."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], stores: Sequence[str]) -> None:
+        self._folder = folder
+        self._environ = environ
+        self._stores = stores
+        self._sources: dict[tuple[Container, Credential | None], Source] = {}
+        self._lock = threading.Lock()
+
+    def login(self, container: Container, credential: Credential | None) -> Login:
+        """Return how to reach a container; an embedded server is started if it does not run.
+
+        Raises:
+            SecretError: the credential's secret is absent or incomplete.
+            StoreError: the embedded server does not start.
+        """
+        if isinstance(container, EmbeddedPostgres):
+            return self._embedded(container)
+        secret = resolve(credential, self._stores, self._environ)
+        user = secret.user if secret else None
+        password = secret.password if secret else None
+        return Login(container=container, user=user, password=password, folder=self._folder)
+
+    def _embedded(self, container: EmbeddedPostgres) -> Login:
+        server = start(folder_for(self._folder, container.name, self._environ))
+        database = container.database or "datasurface"
+        ensure_database(server, database)
+        reached = PostgresDatabase(
+            container.name,
+            host=server.host,
+            port=server.port,
+            database=database,
+            schema=container.schema,
+            connections=container.connections,
+            tls=Tls.DISABLE,
+        )
+        return Login(container=reached, user=server.user, password=server.password, folder=self._folder)
+
+    def source(self, container: Container, credential: Credential | None) -> Source:
+        """Return the source for a container, connected at its first reading and shared by all streams that read it."""
+        key = (container, credential)
+        with self._lock:
+            if key not in self._sources:
+                self._sources[key] = adapter_for(container).source(self.login(container, credential))
+            return self._sources[key]
+
+    def close(self) -> None:
+        """Give all sources' connections back."""
+        with self._lock:
+            sources, self._sources = list(self._sources.values()), {}
+        for source in sources:
+            source.close()
+
+
+def open_store(logins: Logins, container: Container, credential: Credential | None) -> MergeStore:
+    """Return the merge database in a container.
+
+    Raises:
+        ConfigurationError: that kind of database cannot merge.
+    """
+    adapter = adapter_for(container)
+    make = getattr(adapter, "merge_store", None)
+    if make is None:
+        raise ConfigurationError(f"{adapter.capabilities.database} cannot be a merge database")
+    store: MergeStore = make(logins.login(container, credential))
+    return store
