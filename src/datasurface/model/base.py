@@ -11,9 +11,11 @@ import dataclasses
 import hashlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import CodeType
 from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
+from datasurface.errors import ModelCallError
 from datasurface.model.convert import EMPTY_MAPPING, Converter, bad_argument, build_converter, unknown_arguments
 from datasurface.model.position import Position, line_of
 
@@ -22,6 +24,7 @@ __all__ = ["EMPTY_MAPPING", "NOUNS", "Noun", "field_names", "follows", "noun", "
 NOUNS: dict[str, type[Noun]] = {}
 """Every noun by its class name: what `from_json` may make."""
 
+_OWN_FOLDER = str(Path(__file__).parent)
 _NounT = TypeVar("_NounT", bound="type[Noun]")
 
 
@@ -36,10 +39,13 @@ class Noun:
     _made_in: CodeType | None
     _made_at: int
 
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        raise ModelCallError(f"{type(self).__name__} is only the base of other classes: make one of those")
+
     @property
     def declared_at(self) -> Position | None:
-        """Where the object was made; None if it was read from JSON."""
-        if self._made_in is None:
+        """Where the object was made; None if it was read from JSON or is a default of DataSurface itself."""
+        if self._made_in is None or self._made_in.co_filename.startswith(_OWN_FOLDER):
             return None
         return Position(self._made_in.co_filename, line_of(self._made_in, self._made_at))
 

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy import Connection, MetaData, func, insert, inspect, select
 from sqlalchemy.sql.ddl import CreateTable
 
 from datasurface.errors import StoreError
@@ -30,7 +30,7 @@ def create_statements(connection: Connection, schema: str) -> list[str]:
     quoted = preparer.quote_identifier(schema)
     present = set(inspect(connection).get_table_names(schema=schema))
     statements = [
-        str(CreateTable(table).compile(dialect=connection.dialect, schema_translate_map={None: schema})).strip()
+        str(CreateTable(table.to_metadata(MetaData(schema=schema))).compile(dialect=connection.dialect)).strip()
         for table in metadata.sorted_tables
         if table.name not in present
     ]
