@@ -45,7 +45,7 @@ _UNITS = {
     "month": timedelta(days=31),
     "year": timedelta(days=366),
 }
-_DURATION = re.compile(r"\s*(\d+)\s*([a-z]+?)s?\s*\Z")
+_DURATION = re.compile(r"\s*(\d{1,18})\s*([a-z]+?)s?\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
