@@ -11,6 +11,9 @@ from datasurface.model.position import Position
 
 __all__ = ["Finding", "Report", "Severity", "finding", "position_of"]
 
+_MODEL_LAYER = __file__.rpartition("govern")[0] + "model"
+"""Where defaults and shorthands are made: no place that a user wrote."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -54,22 +57,36 @@ class Finding:
 
 
 def finding(
-    code: str, subject: object, path: str, message: str, hint: str = "", *, severity: Severity | None = None
+    code: str,
+    subject: object,
+    path: str,
+    message: str,
+    hint: str = "",
+    *,
+    holder: object = None,
+    severity: Severity | None = None,
 ) -> Finding:
-    """Return a finding at `subject`, with the severity of its code unless another is given."""
+    """Return a finding at `subject`, with the severity of its code unless another is given.
+
+    `holder` is the object that names `subject`: it says where, if that is a default or a plain string.
+    """
     return Finding(
         code=code,
         severity=severity or CODES[code].severity,
         path=path,
-        position=position_of(subject),
+        position=position_of(subject, holder),
         message=message,
         hint=hint,
     )
 
 
-def position_of(subject: object) -> Position | None:
-    """Return where `subject` was made, or None if nobody knows."""
-    return subject.declared_at if isinstance(subject, Noun) else None
+def position_of(*subjects: object) -> Position | None:
+    """Return where the first of `subjects` was made that a line of a model made; None if none was."""
+    for subject in subjects:
+        at = subject.declared_at if isinstance(subject, Noun) else None
+        if at is not None and not at.path.startswith(_MODEL_LAYER):
+            return at
+    return None
 
 
 def _order(found: Finding) -> tuple[bool, str, int, str, str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from datasurface.govern.capabilities import Capabilities, CapabilityMap
+from datasurface.govern.holders import HeldContainer, HeldCredential, held_containers, held_credentials
 from datasurface.govern.paths import store_path
 from datasurface.govern.report import Finding
 from datasurface.graph.nodes import Graph, Stream
@@ -58,6 +59,8 @@ class Scope:
     datastores: tuple[PlacedDatastore, ...] = ()
     workspaces: tuple[PlacedWorkspace, ...] = ()
     sinks: tuple[PlacedSink, ...] = ()
+    containers: tuple[HeldContainer, ...] = ()
+    credentials: tuple[HeldCredential, ...] = ()
     stores: dict[str, list[PlacedDatastore]] = field(default_factory=dict)
     platforms: dict[str, Platform] = field(default_factory=dict)
     workspace_groups: dict[str, set[str]] = field(default_factory=dict)
@@ -66,6 +69,8 @@ class Scope:
     def __post_init__(self) -> None:
         self.datastores = tuple(all_datastores(self.ecosystem))
         self.workspaces = tuple(all_workspaces(self.ecosystem))
+        self.containers = tuple(held_containers(self.ecosystem))
+        self.credentials = tuple(held_credentials(self.ecosystem, self.containers))
         for placed in self.datastores:
             self.stores.setdefault(placed.datastore.name, []).append(placed)
         for same in self.stores.values():

@@ -27,7 +27,7 @@ def sinks(scope: Scope) -> Iterator[Finding]:
         if workspace.production and not store.production:
             message = f"workspace {shown(workspace.name)} is production, and datastore {shown(store.name)} is not"
             hint = "ask its producer for production=True, or consume something else"
-            yield finding("DS-A004", found.sink, _path(found), message, hint)
+            yield finding("DS-A004", found.sink, _path(found), message, hint, holder=found.group)
 
 
 def _path(found: PlacedSink) -> str:
@@ -42,7 +42,7 @@ def _approval(found: PlacedSink, store: Datastore, dataset: Dataset) -> Iterator
         return
     message = f"datastore {shown(store.name)} is open only by approval, and has none for {shown(group)}"
     hint = f'ask its producer to add "{group}" or "{group}:{dataset.name}" to approvals='
-    yield finding("DS-A001", found.sink, _path(found), message, hint)
+    yield finding("DS-A001", found.sink, _path(found), message, hint, holder=found.group)
 
 
 def _deprecation(found: PlacedSink, store: Datastore, dataset: Dataset) -> Iterator[Finding]:
@@ -54,10 +54,12 @@ def _deprecation(found: PlacedSink, store: Datastore, dataset: Dataset) -> Itera
         return
     message = f"{what} is deprecated" + (f": {shown(why)}" if why else "")
     if found.sink.accept_deprecated:
-        yield finding("DS-A003", found.sink, _path(found), message, "move to its replacement before it goes")
+        yield finding(
+            "DS-A003", found.sink, _path(found), message, "move to its replacement before it goes", holder=found.group
+        )
     else:
         hint = f'consume its replacement, or DatasetSink("{found.sink.dataset}", accept_deprecated=True) for a while'
-        yield finding("DS-A002", found.sink, _path(found), message, hint)
+        yield finding("DS-A002", found.sink, _path(found), message, hint, holder=found.group)
 
 
 def workspaces(scope: Scope) -> Iterator[Finding]:

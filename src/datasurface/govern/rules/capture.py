@@ -10,7 +10,7 @@ from datasurface.govern.paths import shown, step, store_path, workspace_path
 from datasurface.govern.report import Finding, Severity, finding
 from datasurface.govern.scope import Scope
 from datasurface.model.capture import Capture, Cron, Every, Watermark
-from datasurface.model.effective import PlacedDatastore, all_containers, duration
+from datasurface.model.effective import PlacedDatastore, duration
 
 __all__ = ["containers", "guards", "schedules", "sources"]
 
@@ -111,23 +111,26 @@ def guards(scope: Scope) -> Iterator[Finding]:
     for placed in scope.datastores:
         guard = placed.datastore.guard
         path = store_path(placed)
-        subject = guard if guard.declared_at and "datasurface" not in guard.declared_at.path else placed.datastore
+        store = placed.datastore
         if not 0 <= guard.max_deleted <= 1:
             message = f"Guard(max_deleted={guard.max_deleted}) is no share between 0 and 1"
-            yield finding("DS-C008", subject, path, message, "0.5 is half of the rows; 1 switches the guard off")
+            yield finding(
+                "DS-C008", guard, path, message, "0.5 is half of the rows; 1 switches the guard off", holder=store
+            )
         if guard.above_rows < 0:
             message = f"Guard(above_rows={guard.above_rows}) is below 0"
-            yield finding("DS-C008", subject, path, message, "0 guards every table")
+            yield finding("DS-C008", guard, path, message, "0 guards every table", holder=store)
 
 
 def containers(scope: Scope) -> Iterator[Finding]:
     """DS-C010: settings of containers that no database could have."""
-    for container in all_containers(scope.ecosystem):
-        path = step("", "container", container.name)
+    for held in scope.containers:
+        container = held.container
         port, connections = getattr(container, "port", None), getattr(container, "connections", None)
         if port is not None and not 0 < port <= _HIGHEST_PORT:
             message = f"port {port} of container {shown(container.name)} is not between 1 and {_HIGHEST_PORT}"
-            yield finding("DS-C010", container, path, message)
+            yield finding("DS-C010", container, held.path, message, "give the port of its server", holder=held.holder)
         if connections is not None and connections < 1:
             message = f"container {shown(container.name)} allows {connections} connections"
-            yield finding("DS-C010", container, path, message, "at least 1 is needed to read or write it")
+            hint = "at least 1 is needed to read or write it"
+            yield finding("DS-C010", container, held.path, message, hint, holder=held.holder)

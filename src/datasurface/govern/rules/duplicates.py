@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from datasurface.govern.holders import HeldContainer, HeldCredential
 from datasurface.govern.paths import shown, sink_path, step, store_path, workspace_path
 from datasurface.govern.report import Finding, finding, position_of
 from datasurface.govern.scope import Scope
-from datasurface.model.effective import all_containers, credential_of, sinks_of
-from datasurface.model.infrastructure import Container, Credential
+from datasurface.model.effective import sinks_of
 
 __all__ = ["containers", "credentials", "names", "schemas_of_stores", "sinks"]
 
@@ -92,63 +92,42 @@ def sinks(scope: Scope) -> Iterator[Finding]:
                 if sink.dataset in seen:
                     message = f"group {shown(group.name)} consumes {shown(sink.dataset)} twice"
                     hint = "remove one of the two, or put it into another group"
-                    yield finding("DS-D002", sink, sink_path(where, group, sink), message, hint)
+                    yield finding("DS-D002", sink, sink_path(where, group, sink), message, hint, holder=group)
                 seen.add(sink.dataset)
 
 
 def containers(scope: Scope) -> Iterator[Finding]:
     """DS-D003: containers of one name have the same settings."""
-    variants: dict[str, list[Container]] = {}
-    seen: set[int] = set()
-    for container in all_containers(scope.ecosystem):
-        if id(container) not in seen:
-            seen.add(id(container))
-            same = variants.setdefault(container.name, [])
-            if container not in same:
-                same.append(container)
+    variants: dict[str, list[HeldContainer]] = {}
+    for held in scope.containers:
+        same = variants.setdefault(held.container.name, [])
+        if all(held.container != other.container for other in same):
+            same.append(held)
     for name, same in variants.items():
         if len(same) > 1:
-            first, *others = sorted(same, key=lambda c: _place((c, name, type(c).__name__)))
-            at = position_of(first)
+            first, *others = sorted(same, key=_container_place)
+            at = position_of(first.container, first.holder)
+            where = f"at {at}" if at else "elsewhere"
             for other in others:
-                elsewhere = f"at {at}" if at else "elsewhere"
-                message = f"the container {shown(name)} has other settings than the one declared {elsewhere}"
+                message = f"the container {shown(name)} has other settings than the one declared {where}"
                 hint = "declare it once and use that object, or give the two different names"
-                yield finding("DS-D003", other, step("", "container", name), message, hint)
+                yield finding("DS-D003", other.container, other.path, message, hint, holder=other.holder)
+
+
+def _container_place(held: HeldContainer) -> tuple[str, int, str]:
+    at = position_of(held.container, held.holder)
+    return (at.path if at else "", at.line if at else 0, repr(held.container))
 
 
 def credentials(scope: Scope) -> Iterator[Finding]:
     """DS-D004: no two credentials would be looked for in the same environment variable."""
-    meeting: dict[str, dict[str, tuple[object, str]]] = {}
-    for holder, path, credential in _credentials(scope):
-        variable = re.sub(r"[^A-Z0-9_]", "_", credential.name.upper())
-        subject = credential if position_of(credential) else holder
-        meeting.setdefault(variable, {}).setdefault(credential.name, (subject, path))
+    meeting: dict[str, dict[str, HeldCredential]] = {}
+    for held in scope.credentials:
+        variable = re.sub(r"[^A-Z0-9_]", "_", held.credential.name.upper())
+        meeting.setdefault(variable, {}).setdefault(held.credential.name, held)
     for variable, by_name in meeting.items():
         first, *others = sorted(by_name)
         for name in others:
-            subject, path = by_name[name]
+            held = by_name[name]
             message = f"the credentials {shown(first)} and {shown(name)} meet in the variables DATASURFACE_{variable}_…"
-            yield finding("DS-D004", subject, path, message, "rename one of the two")
-
-
-def _credentials(scope: Scope) -> Iterator[tuple[object, str, Credential]]:
-    """Yield who names a credential, its path, and the credential."""
-    holders: list[tuple[object, str, object]] = []
-    for placed in scope.datastores:
-        capture = placed.datastore.capture
-        if capture is not None:
-            holders.append((capture, store_path(placed), capture.credential))
-    holders.extend((p, step("", "platform", p.name), p.credential) for p in scope.yellow)
-    holders.extend(
-        (c, step("", "container", c.name), getattr(c, "credential", None)) for c in all_containers(scope.ecosystem)
-    )
-    for where in scope.workspaces:
-        transformer = where.workspace.transformer
-        if transformer is not None:
-            path = step(workspace_path(where), "transformer", transformer.name)
-            holders.extend((transformer, path, secret) for secret in transformer.secrets.values())
-    for holder, path, value in holders:
-        credential = credential_of(value) if isinstance(value, str | Credential) else None
-        if credential is not None:
-            yield holder, path, credential
+            yield finding("DS-D004", held.credential, held.path, message, "rename one of the two", holder=held.holder)

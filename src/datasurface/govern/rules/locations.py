@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datasurface.govern.paths import shown, step
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope, closest
-from datasurface.model.effective import all_containers
 from datasurface.model.platform import LegacyPlatform, YellowPlatform
 
 __all__ = ["locations"]
@@ -18,22 +17,20 @@ _FORM = 'write "vendor:place", such as "acme:usa/ny1"'
 def locations(scope: Scope) -> Iterator[Finding]:
     """DS-R007: the locations of containers and platforms can be read, and exist if the model declares vendors."""
     places = _places(scope)
-    seen: set[int] = set()
-    holders: list[tuple[object, str, Sequence[str]]] = []
-    for container in all_containers(scope.ecosystem):
-        if id(container) not in seen:
-            seen.add(id(container))
-            holders.append((container, step("", "container", container.name), container.locations))
+    holders: list[tuple[object, object, str, Sequence[str]]] = [
+        (held.container, held.holder, held.path, held.container.locations) for held in scope.containers
+    ]
     holders.extend(
-        (p, step("", "platform", p.name), p.locations)
+        (p, None, step("", "platform", p.name), p.locations)
         for p in scope.ecosystem.platforms
         if isinstance(p, YellowPlatform | LegacyPlatform)
     )
-    for subject, path, named in holders:
+    for subject, holder, path, named in holders:
         for location in named:
             fault, hint = _fault(location, places)
             if fault:
-                yield finding("DS-R007", subject, path, f"the location {location[:200]!r} {fault}", hint)
+                message = f"the location {location[:200]!r} {fault}"
+                yield finding("DS-R007", subject, path, message, hint, holder=holder)
 
 
 def _places(scope: Scope) -> dict[str, set[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datasurface.govern.paths import shown, step, store_path, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope
-from datasurface.model.effective import PlacedDatastore, all_containers, embedded_database
+from datasurface.model.effective import PlacedDatastore, embedded_database
 from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.model.schema import Column, Dataset
 from datasurface.names import is_identifier
@@ -120,12 +120,19 @@ def free(scope: Scope) -> Iterator[Finding]:
         transformer = where.workspace.transformer
         if transformer is not None:
             named.append((transformer, "transformer", transformer.name, workspace_path(where)))
-    named.extend((container, "container", container.name, "") for container in all_containers(ecosystem))
     for subject, kind, name, parent in named:
-        fault = free_fault(name)
-        if fault:
-            message = f"the name {name[:200]!r} of the {kind} {fault}"
-            yield finding("DS-N002", subject, step(parent, kind, name), message, "choose a plain, readable name")
+        yield from _free(subject, None, kind, name, step(parent, kind, name))
+    for held in scope.containers:
+        yield from _free(held.container, held.holder, "container", held.container.name, held.path)
+    for secret in scope.credentials:
+        yield from _free(secret.credential, secret.holder, "credential", secret.credential.name, secret.path)
+
+
+def _free(subject: object, holder: object, kind: str, name: str, path: str) -> Iterator[Finding]:
+    fault = free_fault(name)
+    if fault:
+        message = f"the name {name[:200]!r} of the {kind} {fault}"
+        yield finding("DS-N002", subject, path, message, "choose a plain, readable name", holder=holder)
 
 
 def free_fault(name: str) -> str:
@@ -155,7 +162,8 @@ def schemas(scope: Scope) -> Iterator[Finding]:
 
 def embedded(scope: Scope) -> Iterator[Finding]:
     """DS-N006: the database of an embedded server has a name that PostgreSQL can hold."""
-    for container in all_containers(scope.ecosystem):
+    for held in scope.containers:
+        container = held.container
         if isinstance(container, EmbeddedPostgres):
             name = embedded_database(container, scope.ecosystem.name)
             fault = physical_fault(name, _EMBEDDED_LIMIT)
@@ -163,10 +171,5 @@ def embedded(scope: Scope) -> Iterator[Finding]:
                 fault = "is PostgreSQL's own"
             if fault:
                 message = f"the database {name[:200]!r} of the embedded server {fault}"
-                yield finding(
-                    "DS-N006",
-                    container,
-                    step("", "container", container.name),
-                    message,
-                    "give EmbeddedPostgres(database=…), or shorten the ecosystem's name",
-                )
+                hint = "give EmbeddedPostgres(database=…), or shorten the ecosystem's name"
+                yield finding("DS-N006", container, held.path, message, hint, holder=held.holder)

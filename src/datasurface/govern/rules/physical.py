@@ -45,7 +45,7 @@ def _meeting_views(sinks: list[PlacedSink], limit: int) -> Iterator[Finding]:
     taken: dict[str, str] = {}
     for found in sorted(sinks, key=lambda s: s.sink.dataset):
         reference = split_reference(found.sink.dataset)
-        if reference is None or not all(is_identifier(part) for part in reference):
+        if reference is None or not (is_identifier(reference[0]) and is_identifier(reference[1])):
             continue
         for history in (False, True)[: 2 if found.group.history is History.FULL else 1]:
             name = view_name(*reference, limit, history=history)
@@ -54,7 +54,7 @@ def _meeting_views(sinks: list[PlacedSink], limit: int) -> Iterator[Finding]:
                 message = f"the views of {shown(other)} and {shown(found.sink.dataset)} would both be {name}"
                 hint = "put one of the two into another group, or rename a dataset"
                 path = sink_path(found.placed, found.group, found.sink)
-                yield finding("DS-V001", found.sink, path, message, hint)
+                yield finding("DS-V001", found.sink, path, message, hint, holder=found.group)
 
 
 def schemas(scope: Scope) -> Iterator[Finding]:

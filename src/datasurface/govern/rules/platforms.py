@@ -100,11 +100,14 @@ def groups(scope: Scope) -> Iterator[Finding]:
 
 def latencies(scope: Scope) -> Iterator[Finding]:
     """DS-P009: no group expects rows sooner than their source is read."""
+    gaps: dict[int, timedelta | None] = {}
     for found in scope.sinks:
         capture = found.target[0].datastore.capture if found.target else None
         if capture is None:
             continue
-        between = _between(capture.every)
+        if id(capture) not in gaps:
+            gaps[id(capture)] = _between(capture.every)
+        between = gaps[id(capture)]
         if between is not None and between > _PROMISES[found.group.latency]:
             message = (
                 f"latency {found.group.latency.value} cannot be met for {shown(found.sink.dataset)}: "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datasurface.govern.paths import group_path, shown, sink_path, step, store_path, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope, closest, known
-from datasurface.model.effective import PlacedDatastore, all_containers, split_reference
+from datasurface.model.effective import PlacedDatastore, split_reference
 from datasurface.model.platform import Assign, PrimaryIngestion
 
 __all__ = ["approvals", "assignments", "environments", "hints", "platforms", "replicas", "sink_columns", "sinks"]
@@ -23,7 +23,9 @@ def sinks(scope: Scope) -> Iterator[Finding]:
         reference = split_reference(name)
         if reference is None:
             message = f"the sink {name[:200]!r} does not name a dataset as store.dataset"
-            yield finding("DS-R001", found.sink, path, message, 'write "store.dataset", with one dot')
+            yield finding(
+                "DS-R001", found.sink, path, message, 'write "store.dataset", with one dot', holder=found.group
+            )
             continue
         store, dataset = reference
         same = scope.stores.get(store, [])
@@ -32,7 +34,7 @@ def sinks(scope: Scope) -> Iterator[Finding]:
             hint = closest(dataset, [d.name for p in same for d in p.datastore.datasets])
         else:
             message, hint = f"there is no datastore {shown(store)}", closest(store, scope.stores)
-        yield finding("DS-R002", found.sink, path, message, hint)
+        yield finding("DS-R002", found.sink, path, message, hint, holder=found.group)
 
 
 def sink_columns(scope: Scope) -> Iterator[Finding]:
@@ -45,10 +47,12 @@ def sink_columns(scope: Scope) -> Iterator[Finding]:
         path = sink_path(found.placed, found.group, found.sink)
         if not chosen:
             message = f"the sink of {shown(found.sink.dataset)} chooses no column at all"
-            yield finding("DS-R003", found.sink, path, message, "leave columns= away for all of them")
+            yield finding(
+                "DS-R003", found.sink, path, message, "leave columns= away for all of them", holder=found.group
+            )
         for name in sorted(set(chosen) - existing):
             message = f"{shown(found.sink.dataset)} has no column {shown(name)}"
-            yield finding("DS-R003", found.sink, path, message, closest(name, existing))
+            yield finding("DS-R003", found.sink, path, message, closest(name, existing), holder=found.group)
 
 
 def platforms(scope: Scope) -> Iterator[Finding]:
@@ -165,7 +169,7 @@ def environments(scope: Scope) -> Iterator[Finding]:
         message = f"there is no environment {shown(scope.environment)}"
         path = step("", "ecosystem", scope.ecosystem.name)
         yield finding("DS-R013", scope.ecosystem, path, message, f"the environments are: {known(names)}")
-    containers = {c.name for c in all_containers(scope.ecosystem)} if names else set()
+    containers = {held.container.name for held in scope.containers}
     for environment in scope.ecosystem.environments:
         path = step("", "environment", environment.name)
         for name in sorted(set(environment.containers) - containers):

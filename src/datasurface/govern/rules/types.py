@@ -9,7 +9,7 @@ from datasurface.govern.capabilities import Capabilities
 from datasurface.govern.paths import shown, step, store_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope
-from datasurface.model.base import field_names
+from datasurface.model.base import Noun, field_names
 from datasurface.model.effective import PlacedDatastore
 from datasurface.model.schema import Column, Dataset
 from datasurface.model.types import (
@@ -33,47 +33,32 @@ _NESTED = (Array, Map, Struct)
 
 def parameters(scope: Scope) -> Iterator[Finding]:
     """DS-T001: lengths, precisions and dimensions that can be."""
-    plain: set[type] = set()
-    faults: dict[object, str] = {}
+    key_of = _TypeKeys()
+    sound: set[object] = set()
     for placed in scope.datastores:
         for dataset in placed.datastore.datasets:
+            if {key_of[c.type.__class__](c.type) for c in dataset.columns} <= sound:
+                continue
             for column in dataset.columns:
-                given = column.data_type
-                if given.__class__ in plain:
-                    continue
-                key = _key(given)
-                if key is given.__class__:
-                    plain.add(given.__class__)
-                    continue
-                fault = faults.get(key)
-                if fault is None:
-                    fault = faults[key] = fault_of(given)
+                fault = fault_of(column.data_type)
                 if fault:
                     path = _column_path(placed, dataset, column)
                     yield finding("DS-T001", column, path, f"{fault} in the type of column {shown(column.name)}")
+                else:
+                    sound.add(key_of[column.type.__class__](column.type))
 
 
 def _column_path(placed: PlacedDatastore, dataset: Dataset, column: Column) -> str:
     return step(step(store_path(placed), "dataset", dataset.name), "column", column.name)
 
 
-_GETTERS: dict[type[DataType], Callable[[DataType], object]] = {}
+class _TypeKeys(dict[object, Callable[[object], object]]):
+    """For each class of types, what equal types share, cheaply: class and arguments; a nested type is only itself."""
 
-
-def _key(given: DataType) -> object:
-    """Return what equal types share, cheaply: the class, or class and arguments; a nested type is only itself."""
-    cls = given.__class__
-    getter = _GETTERS.get(cls)
-    if getter is None:
-        names = field_names(cls)
-        by_value: Callable[[DataType], object] = attrgetter(*names) if names else _class_of
-        getter = id if issubclass(cls, _NESTED) else by_value
-        _GETTERS[cls] = getter
-    return cls if getter is _class_of else (cls, getter(given))
-
-
-def _class_of(given: DataType) -> object:
-    return given.__class__
+    def __missing__(self, cls: type[Noun]) -> Callable[[object], object]:
+        key: Callable[[object], object] = id if issubclass(cls, _NESTED) else attrgetter("__class__", *field_names(cls))
+        self[cls] = key
+        return key
 
 
 def fault_of(given: DataType) -> str:
@@ -117,58 +102,52 @@ def _own_fault(given: DataType) -> str:
 
 def merge_types(scope: Scope) -> Iterator[Finding]:
     """DS-T002, DS-K004: every platform's merge database holds the types of what it carries, and compares its keys."""
-    found: dict[str, _Verdicts] = {}
+    judges: dict[str, _Judge] = {}
     for stream in scope.graph.streams:
         capabilities = scope.merge_capabilities(stream.platform)
-        if capabilities is None:
+        if capabilities is None or not capabilities.merges:
             continue
-        verdicts = found.get(capabilities.database)
-        if verdicts is None:
-            verdicts = found[capabilities.database] = _Verdicts(capabilities)
+        judge = judges.setdefault(stream.platform, _Judge(capabilities))
         for need in stream.datasets:
+            if judge.passes(need.dataset):
+                continue
+            placed = scope.place_of(stream)
             for column in need.dataset.columns:
-                cls = column.data_type.__class__
-                if cls in verdicts.fine and not column.key:
-                    continue
-                fault = verdicts.of(column)
-                if fault:
-                    code, message = fault
-                    placed = scope.place_of(stream)
+                for code, message in judge.faults(column):
                     path = _column_path(placed, need.dataset, column)
                     hint = f"platform {stream.platform} merges in {capabilities.database}; give the column another type"
                     yield finding(code, column, path, message, hint)
 
 
-class _Verdicts:
+class _Judge:
     """What one database says about types, asked once for each."""
 
     def __init__(self, capabilities: Capabilities) -> None:
         self._capabilities = capabilities
-        self._holds: dict[object, bool] = {}
-        self._keyable: dict[object, bool] = {}
-        self.fine: set[type[DataType]] = set()
-        """Types without parameters that it holds."""
+        self._key_of = _TypeKeys()
+        self._held: set[object] = set()
+        self._keyable: set[object] = set()
 
-    def of(self, column: Column) -> tuple[str, str] | None:
-        """Return the code and message of what is wrong with a column, or None."""
-        given = column.data_type
-        key = _key(given)
-        holds = self._holds.get(key)
-        if holds is None:
+    def passes(self, dataset: Dataset) -> bool:
+        """Tell whether all types of a dataset are known to be fine."""
+        key_of = self._key_of
+        columns = dataset.columns
+        return {key_of[c.type.__class__](c.type) for c in columns} <= self._held and all(
+            key_of[c.type.__class__](c.type) in self._keyable for c in columns if c.key
+        )
+
+    def faults(self, column: Column) -> Iterator[tuple[str, str]]:
+        """Yield code and message of what is wrong with a column's type; impossible types are another rule's."""
+        given, key, able = column.data_type, self._key_of[column.type.__class__](column.type), self._capabilities
+        if key not in self._held:
             if fault_of(given):
-                return None
-            holds = self._holds[key] = self._capabilities.physical_type(given) is not None
-            if holds and key is given.__class__:
-                self.fine.add(given.__class__)
-        if not holds:
-            message = f"{self._capabilities.database} holds no {given.spelled()} without loss"
-            return "DS-T002", message
-        return self._key_fault(column, key) if column.key else None
-
-    def _key_fault(self, column: Column, key: object) -> tuple[str, str] | None:
-        keyable = self._keyable.get(key)
-        if keyable is None:
-            keyable = self._keyable[key] = self._capabilities.keyable(column.data_type)
-        if keyable:
-            return None
-        return "DS-K004", f"a {column.data_type.spelled()} cannot be part of a key in {self._capabilities.database}"
+                return
+            if able.physical_type(given) is None:
+                yield "DS-T002", f"{able.database} holds no {given.spelled()} without loss"
+                return
+            self._held.add(key)
+        if column.key and key not in self._keyable:
+            if able.keyable(given):
+                self._keyable.add(key)
+            else:
+                yield "DS-K004", f"a {given.spelled()} cannot be part of a key in {able.database}"
