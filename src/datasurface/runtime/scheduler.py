@@ -213,7 +213,6 @@ class _Loop:
             self._last.update(dict.fromkeys(_start_all(self._dispatch, self._crew), now))
             self._waiter.wait(self._pause())
             self._collect()
-        self._dispatch.clear({})
         while self._dispatch.running:
             self._waiter.wait(_HEARTBEAT.total_seconds())
             self._collect()
