@@ -64,17 +64,21 @@ class Release:
         return next((p for p in self.platforms if p.name == name), None)
 
     def records(self) -> Iterator[Record]:
-        """Yield the rows of all tables one by one, as a table and its values; computed while they are taken."""
+        """Yield the rows of all tables one by one, as a table and its values; computed while they are taken.
+
+        Where a model gives a name twice, which `check` reports, a key comes twice; the first row is to have it.
+        """
         from datasurface.release.records import records_of  # noqa: PLC0415 - jobs and plans need no tables
 
         return records_of(self)
 
     def rows(self) -> Mapping[str, list[Table]]:
         """Return the rows of all tables as mapped instances, by the table's name; for models of moderate size."""
+        from datasurface.release.records import each_key_once  # noqa: PLC0415 - jobs and plans need no tables
         from datasurface.release.tables import TABLES  # noqa: PLC0415 - jobs and plans need no tables
 
         found: dict[str, list[Table]] = {table.__tablename__: [] for table in TABLES}
-        for table, values in self.records():
+        for table, values in each_key_once(self.records()):
             found[table.__tablename__].append(table(**values))
         return found
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, insert, select
+from sqlalchemy import Engine, create_engine, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
@@ -23,7 +25,7 @@ from datasurface.release.bind import replaced
 from datasurface.release.compile import FORMAT, Release
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.records import Record, Value
-from datasurface.release.tables import DocumentRow, JobRow, ReleaseRow, Table
+from datasurface.release.tables import TABLES, DocumentRow, JobRow, ReleaseRow, Table
 
 __all__ = [
     "in_memory",
@@ -74,18 +76,37 @@ def _fill(release: Release, draft: Path) -> None:
 
 
 def write_records(connection: Connection, records: Iterable[Record]) -> None:
-    """Create the tables and insert the records in bulk; the caller commits."""
+    """Create the tables in a SQLite database and insert the records in bulk; the caller commits."""
     Table.metadata.create_all(connection)
-    waiting: dict[type[Table], list[dict[str, Value]]] = {}
+    inserts = {table: _Insert(connection, table) for table in TABLES}
     for table, values in records:
-        batch = waiting.setdefault(table, [])
-        batch.append(values)
-        if len(batch) == _BATCH:
-            connection.execute(insert(table), batch)
-            waiting[table] = []
-    for table, batch in waiting.items():
-        if batch:
-            connection.execute(insert(table), batch)
+        inserts[table].add(values)
+    for pending in inserts.values():
+        pending.flush()
+
+
+class _Insert:
+    """Collects rows of one table and hands them to the driver as they are: a release may have millions."""
+
+    def __init__(self, connection: Connection, table: type[Table]) -> None:
+        statement = insert(table).on_conflict_do_nothing().compile(dialect=connection.dialect)
+        names = statement.positiontup or []
+        self._connection = connection
+        self._sql = str(statement)
+        self._values = itemgetter(*names)
+        self._rows: list[tuple[Value, ...]] = []
+
+    def add(self, values: Mapping[str, Value]) -> None:
+        """Add a row; where its key is taken, the earlier row stays."""
+        self._rows.append(self._values(values))
+        if len(self._rows) == _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Insert what was collected."""
+        if self._rows:
+            self._connection.exec_driver_sql(self._sql, self._rows)
+            self._rows = []
 
 
 def in_memory(release: Release) -> Engine:

@@ -71,12 +71,12 @@ def keep_release(release: Release, folder: Path, output: Path | None = None) -> 
     Raises:
         StoreError: the file cannot be written.
     """
-    if output is not None:
-        write_release(release, output.absolute())
-        return output.absolute()
-    path = folder / _OWN_FOLDER / "releases" / f"{release.digest}.sqlite"
-    write_release(release, path)
-    _ignore(folder / _OWN_FOLDER)
+    default = folder / _OWN_FOLDER / "releases" / f"{release.digest}.sqlite"
+    path = default if output is None else output.absolute()
+    with _no_collection():
+        write_release(release, path)
+    if output is None:
+        _ignore(folder / _OWN_FOLDER)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Collect the records of a whole release: every table's rows, each key once."""
+"""Collect the records of a whole release: every table's rows."""
 
 from __future__ import annotations
 
@@ -20,18 +20,11 @@ from datasurface.release.tables import TABLES, ReleaseRow
 if TYPE_CHECKING:
     from datasurface.release.compile import Release
 
-__all__ = ["records_of"]
+__all__ = ["each_key_once", "records_of"]
 
 
 def records_of(release: Release) -> Iterator[Record]:
-    """Yield every row of every table.
-
-    Where a model gives a name twice, which `check` reports, the first object has it.
-    """
-    return _each_key_once(_all(release))
-
-
-def _all(release: Release) -> Iterator[Record]:
+    """Yield every row of every table, also those whose key an earlier one has, where a model gives a name twice."""
     ecosystem = release.ecosystem
     binding = binding_of(ecosystem, release.environment)
     return chain(
@@ -47,16 +40,8 @@ def _all(release: Release) -> Iterator[Record]:
     )
 
 
-def _release(release: Release) -> Record:
-    return ReleaseRow, {
-        "digest": release.digest,
-        "ecosystem": release.ecosystem.name,
-        "environment": release.environment,
-        "format": release.format,
-    }
-
-
-def _each_key_once(records: Iterable[Record]) -> Iterator[Record]:
+def each_key_once(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield the records without those whose key an earlier one has."""
     keys = {table: itemgetter(*[c.name for c in table.__mapper__.primary_key]) for table in TABLES}
     seen: dict[object, set[object]] = {table: set() for table in TABLES}
     for table, values in records:
@@ -64,3 +49,12 @@ def _each_key_once(records: Iterable[Record]) -> Iterator[Record]:
         if key not in seen[table]:
             seen[table].add(key)
             yield table, values
+
+
+def _release(release: Release) -> Record:
+    return ReleaseRow, {
+        "digest": release.digest,
+        "ecosystem": release.ecosystem.name,
+        "environment": release.environment,
+        "format": release.format,
+    }

@@ -25,8 +25,9 @@ def producer_records(ecosystem: Ecosystem, binding: Binding) -> Iterator[Record]
             yield _approval(placed.datastore, reference)
         for position, dataset in enumerate(placed.datastore.datasets, start=1):
             yield _dataset(placed.datastore, dataset, position, binding)
+            inherited = classifications(dataset.classification)
             for place, column in enumerate(dataset.columns, start=1):
-                yield _column(placed.datastore.name, dataset, column, place, spelled)
+                yield _column(placed.datastore.name, dataset, column, place, inherited, spelled)
                 if dataset.classification or column.classification:
                     yield from _classifications(placed.datastore.name, dataset, column)
 
@@ -94,7 +95,9 @@ def _dataset(datastore: Datastore, dataset: Dataset, position: int, binding: Bin
     }
 
 
-def _column(datastore: str, dataset: Dataset, column: Column, position: int, spelled: dict[object, str]) -> Record:
+def _column(
+    datastore: str, dataset: Dataset, column: Column, position: int, inherited: str, spelled: dict[object, str]
+) -> Record:
     """Return a column's record; `spelled` remembers types, as a model has few of them and many columns."""
     text = spelled.get(column.type)
     if text is None:
@@ -108,7 +111,9 @@ def _column(datastore: str, dataset: Dataset, column: Column, position: int, spe
         "key": column.key,
         "nullable": column.nullable,
         "source": column.source,
-        "classification": classifications(dataset.classification, column.classification),
+        "classification": (
+            classifications(dataset.classification, column.classification) if column.classification else inherited
+        ),
         "doc": column.doc,
         **declared(column, dataset),
     }
