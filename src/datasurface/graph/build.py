@@ -31,7 +31,8 @@ from datasurface.graph.requirements import (
     tightest_latency,
     wants,
 )
-from datasurface.graph.sources import unfed_cycles, unfed_transformers
+from datasurface.graph.runs import wanted_by_consumers
+from datasurface.graph.sources import unfed_cycles
 from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.vocabulary import Consistency
@@ -46,9 +47,8 @@ def build_graph(ecosystem: Ecosystem) -> Graph:
     """Derive all pipelines of a model; the order of its declarations makes no difference."""
     index = index_of(ecosystem)
     placement = place_groups(ecosystem, index)
-    unfed = unfed_transformers(index)
-    demand = derive_demand(index, placement, unfed)
-    served = list(_served_groups(index, placement, demand))
+    demand = derive_demand(index, placement)
+    served = _served_groups(index, placement, demand)
     streams = sorted(_streams(index, demand, _asks(served, demand)), key=lambda s: (s.platform, s.name))
     transformers = tuple([_transformer(index, demand, run) for run in sorted(demand.runs)])
     exports = tuple([e for platform, group in served if (e := _export(index, demand, platform, group)).sinks])
@@ -59,7 +59,7 @@ def build_graph(ecosystem: Ecosystem) -> Graph:
         exports=exports,
         edges=tuple([Edge(*ends) for ends in sorted(_edges(streams, transformers, exports))]),
         unused=tuple(sorted(f"{s}.{d}" for s, names in index.datasets.items() for d in names if (s, d) not in asked)),
-        problems=_sorted((*placement.problems, *demand.problems, *unfed_cycles(index, unfed))),
+        problems=_sorted((*placement.problems, *demand.problems, *unfed_cycles(index))),
     )
 
 
@@ -67,15 +67,11 @@ def _sorted(problems: Iterable[GraphProblem]) -> tuple[GraphProblem, ...]:
     return tuple(sorted(problems, key=lambda p: (p.path, p.kind, p.message)))
 
 
-def _served_groups(index: Index, placement: Placement, demand: Demand) -> Iterator[tuple[str, IndexedGroup]]:
-    """Yield each platform and group that is served there, sorted: consumers', and those of transformers that run."""
-    consumers = [
-        (platform, group)
-        for group in index.consumers()
-        if (platform := placement.serving.get((group.workspace.name, group.group.name))) is not None
-    ]
+def _served_groups(index: Index, placement: Placement, demand: Demand) -> list[tuple[str, IndexedGroup]]:
+    """Return each platform and group that is served there, sorted: consumers', and those of transformers that run."""
     inputs = [(platform, group) for platform, workspace in demand.runs for group in index.groups[workspace]]
-    yield from sorted(consumers + inputs, key=lambda each: (each[0], each[1].workspace.name, each[1].group.name))
+    served = [*wanted_by_consumers(index, placement), *inputs]
+    return sorted(served, key=lambda each: (each[0], each[1].workspace.name, each[1].group.name))
 
 
 def _asks(served: Iterable[tuple[str, IndexedGroup]], demand: Demand) -> _Asks:

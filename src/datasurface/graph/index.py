@@ -68,6 +68,11 @@ class Index:
         workspace = self.stores[store].workspace
         return None if workspace is None else workspace.name
 
+    def is_read(self, store: str) -> bool:
+        """Tell whether `store` is read from where it is produced: it has a capture and is no transformer's output."""
+        placed = self.stores[store]
+        return placed.workspace is None and placed.datastore.capture is not None
+
     def consumers(self) -> Iterator[IndexedGroup]:
         """Yield the groups that consume for themselves: those of workspaces without a transformer."""
         for name, groups in self.groups.items():

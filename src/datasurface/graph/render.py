@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from datasurface.graph.diagram import dot, mermaid
 from datasurface.graph.nodes import Export, Graph, Stream, StreamDataset, StreamKind, TransformerNode
-from datasurface.graph.words import every_in_words, printable, retention_in_words
+from datasurface.graph.words import every_as_data, every_in_words, printable, retention_in_words
 from datasurface.model.vocabulary import History
 
 __all__ = ["document", "dot", "mermaid", "text"]
@@ -23,7 +23,7 @@ def document(graph: Graph) -> dict[str, object]:
     `reasons`: `workspace, group, dataset, wants`. `transformers`: `platform, workspace, name, every` (null: whenever
     an input has changed)`, priority, inputs, outputs` (names of streams). `exports`: `platform, workspace, group,
     history`, and `sinks`: `dataset, stream`. `edges`: `platform, source, target`. `unused`: `store.dataset`.
-    `problems`: `kind, path, message`.
+    `problems`: `kind, path, message`. An `every` is `5 minutes`, `cron 0 6 * * 1-5 UTC` or `external`.
     """
     return {
         "streams": [_stream_document(s) for s in graph.streams],
@@ -45,7 +45,7 @@ def _stream_document(stream: Stream) -> dict[str, object]:
         "team": stream.team,
         "datastore": stream.datastore.name,
         "container": capture.container.name if capture else None,
-        "every": every_in_words(capture.every) if capture else None,
+        "every": every_as_data(capture.every) if capture else None,
         "priority": stream.priority.value,
         "latency": stream.latency.value,
         "datasets": [_dataset_document(d) for d in stream.datasets],
@@ -70,7 +70,7 @@ def _transformer_document(node: TransformerNode) -> dict[str, object]:
         "platform": node.platform,
         "workspace": node.workspace.name,
         "name": transformer.name if transformer else None,
-        "every": every_in_words(transformer.every) if transformer and transformer.every is not None else None,
+        "every": every_as_data(transformer.every) if transformer and transformer.every is not None else None,
         "priority": node.priority.value,
         "inputs": list(node.inputs),
         "outputs": list(node.outputs),

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 
-from datasurface.graph.assign import Placement, moves_data, serves
-from datasurface.graph.index import DatasetKey, Index, IndexedGroup
+from datasurface.graph.assign import Placement
+from datasurface.graph.index import DatasetKey, Index
 from datasurface.graph.nodes import GraphProblem
+from datasurface.graph.runs import PlatformRun, possible_runs, wanted_by_consumers
 from datasurface.model.effective import duration
 from datasurface.model.vocabulary import History, Latency, Priority
 from datasurface.model.workspace import DatasetGroup
@@ -21,7 +22,6 @@ from datasurface.model.workspace import DatasetGroup
 __all__ = [
     "Demand",
     "PlatformDataset",
-    "PlatformRun",
     "Strongest",
     "asked_datasets",
     "derive_demand",
@@ -33,9 +33,6 @@ __all__ = [
 
 PlatformDataset = tuple[str, str, str]
 """The names of a platform, a datastore and one of its datasets."""
-
-PlatformRun = tuple[str, str]
-"""The names of a platform and of a workspace whose transformer runs there."""
 
 _PRIORITIES = tuple(Priority)
 _RANKS = {priority: rank for rank, priority in enumerate(_PRIORITIES)}
@@ -61,37 +58,35 @@ class Strongest:
     latency: Latency
 
 
-def derive_demand(index: Index, placement: Placement, unfed: frozenset[str]) -> Demand:
-    """Follow what consumers ask for back through transformers, on the platform of each consumer.
-
-    Transformers in `unfed` cannot be run.
-    """
-    deriving = _Deriving(index=index, placement=placement, unfed=unfed)
-    for group in index.consumers():
-        platform = placement.serving.get((group.workspace.name, group.group.name))
-        if platform is not None and moves_data(placement.platforms[platform]):
-            rank = _RANKS[group.workspace.priority]
-            deriving.work += [(platform, key, rank) for _sink, key in group.sinks]
-    deriving.drain()
+def derive_demand(index: Index, placement: Placement) -> Demand:
+    """Follow what consumers ask for back through transformers, on the platform of each consumer."""
+    possible, problems = possible_runs(index, placement)
+    rising = _Rising(index=index, possible=possible)
+    for platform, group in wanted_by_consumers(index, placement):
+        rising.ask(platform, group.workspace.name, (key for _sink, key in group.sinks), 0)
+    rising.drain()
     return Demand(
-        datasets={key: _PRIORITIES[rank] for key, rank in deriving.datasets.items()},
-        runs={key: _PRIORITIES[rank] for key, rank in deriving.runs.items()},
-        problems=tuple(deriving.problems),
+        datasets={key: _PRIORITIES[rank] for key, rank in rising.datasets.items()},
+        runs={key: _PRIORITIES[rank] for key, rank in rising.runs.items()},
+        problems=problems,
     )
 
 
 @dataclass(slots=True, kw_only=True)
-class _Deriving:
+class _Rising:
     """A worklist; an entry is looked at again only when its priority rises, so at most once for each priority."""
 
     index: Index
-    placement: Placement
-    unfed: frozenset[str]
+    possible: frozenset[PlatformRun]
     work: list[tuple[str, DatasetKey, int]] = field(default_factory=list)
     datasets: dict[PlatformDataset, int] = field(default_factory=dict)
     runs: dict[PlatformRun, int] = field(default_factory=dict)
-    refused: set[PlatformRun] = field(default_factory=set)
-    problems: list[GraphProblem] = field(default_factory=list)
+
+    def ask(self, platform: str, workspace: str, keys: Iterable[DatasetKey], rank: int) -> int:
+        """Let a workspace ask with its own priority or `rank`, whichever is higher; return which it is."""
+        rank = max(rank, _RANKS[self.index.workspaces[workspace].workspace.priority])
+        self.work += [(platform, key, rank) for key in keys]
+        return rank
 
     def drain(self) -> None:
         """Work until nothing rises any more."""
@@ -101,46 +96,16 @@ class _Deriving:
             if self.datasets.get(key, -1) >= rank:
                 continue
             producer = self.index.producer(store)
-            if producer is None:
-                if self.index.stores[store].datastore.capture is not None:
-                    self.datasets[key] = rank
-            elif self._may_run(platform, producer):
+            if producer is None and self.index.is_read(store):
                 self.datasets[key] = rank
-                self._raise_run(platform, producer, rank)
+            elif producer is not None and (platform, producer) in self.possible:
+                self.datasets[key] = rank
+                self._run(platform, producer, rank)
 
-    def _may_run(self, platform: str, workspace: str) -> bool:
+    def _run(self, platform: str, workspace: str, rank: int) -> None:
         run = (platform, workspace)
-        if run in self.runs:
-            return True
-        if run in self.refused or workspace in self.unfed:
-            return False
-        problems = [p for g in self.index.groups[workspace] if (p := self._obstacle(platform, g)) is not None]
-        if problems:
-            self.refused.add(run)
-            self.problems += problems
-        return not problems
-
-    def _obstacle(self, platform: str, group: IndexedGroup) -> GraphProblem | None:
-        """Return why a transformer's group cannot be served where the transformer's output is needed."""
-        pin = self.placement.pins.get((group.workspace.name, group.group.name))
-        if pin is not None and pin != platform:
-            message = f"it is bound to platform {pin}, but its transformer's output is needed on platform {platform}"
-        elif not serves(self.placement.platforms[platform], group.group.history):
-            history = group.group.history.value
-            message = (
-                f"its transformer's output is needed on platform {platform}, which does not serve history {history}"
-            )
-        else:
-            return None
-        return GraphProblem(kind="platform_cannot", subject=group.group, path=group.path, message=message)
-
-    def _raise_run(self, platform: str, workspace: str, rank: int) -> None:
-        run = (platform, workspace)
-        own = _RANKS[self.index.workspaces[workspace].workspace.priority]
-        rank = max(rank, own)
         if self.runs.get(run, -1) < rank:
-            self.runs[run] = rank
-            self.work += [(platform, key, rank) for key in self.index.inputs(workspace)]
+            self.runs[run] = self.ask(platform, workspace, self.index.inputs(workspace), rank)
 
 
 def asked_datasets(index: Index) -> frozenset[DatasetKey]:

@@ -1,6 +1,7 @@
-"""Which transformers no real source feeds: cycles that only read themselves, and what depends on nothing but them.
+"""Which transformers no real source can feed on any platform: cycles that read only themselves.
 
-A transformer without any input makes its data itself and counts as a source.
+A transformer without any input makes its data itself and counts as a source; so does a datastore whose capture is
+missing, which `check` reports by itself.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from datasurface.graph.index import Index
 from datasurface.graph.nodes import GraphProblem
 
-__all__ = ["unfed_cycles", "unfed_transformers"]
+__all__ = ["unfed_cycles"]
 
 _SHOWN = 5
 
 
-def unfed_transformers(index: Index) -> frozenset[str]:
+def _unfed_transformers(index: Index) -> frozenset[str]:
     """Return the workspaces whose transformers have inputs, but no capture anywhere upstream."""
     readers: dict[str, list[str]] = {}
     fed: list[str] = []
@@ -34,8 +35,9 @@ def unfed_transformers(index: Index) -> frozenset[str]:
     return frozenset(index.transformers()) - seen
 
 
-def unfed_cycles(index: Index, unfed: frozenset[str]) -> Iterator[GraphProblem]:
-    """Yield one problem for each set of transformers that feed only each other."""
+def unfed_cycles(index: Index) -> Iterator[GraphProblem]:
+    """Yield one problem for each set of transformers that feed only each other, consumed or not."""
+    unfed = _unfed_transformers(index)
     producers = {w: sorted({p for p in _producers(index, w) if p in unfed}) for w in sorted(unfed)}
     looped = _without_tails(producers)
     seen: set[str] = set()

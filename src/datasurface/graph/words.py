@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datasurface.model.capture import Cron, Every
 
-__all__ = ["every_in_words", "printable", "retention_in_words"]
+__all__ = ["every_as_data", "every_in_words", "printable", "retention_in_words"]
 
 
 def every_in_words(every: Every) -> str:
@@ -14,6 +14,13 @@ def every_in_words(every: Every) -> str:
     if isinstance(every, Cron):
         return f"at {every.expression} ({every.tz})"
     return "when asked from outside"
+
+
+def every_as_data(every: Every) -> str:
+    """Return a schedule as one stable text: `5 minutes`, `cron 0 6 * * 1-5 UTC`, `external`."""
+    if isinstance(every, str):
+        return every
+    return f"cron {every.expression} {every.tz}" if isinstance(every, Cron) else "external"
 
 
 def retention_in_words(retention: str | None) -> str:
