@@ -11,9 +11,6 @@ from datasurface.model.position import Position
 
 __all__ = ["Finding", "Report", "Severity", "finding", "position_of"]
 
-_MODEL_LAYER = __file__.rpartition("govern")[0] + "model"
-"""Where defaults and shorthands are made: no place that a user wrote."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -81,10 +78,10 @@ def finding(
 
 
 def position_of(*subjects: object) -> Position | None:
-    """Return where the first of `subjects` was made that a line of a model made; None if none was."""
+    """Return where the first of `subjects` that stands on a line of the model was made; None if none does."""
     for subject in subjects:
         at = subject.declared_at if isinstance(subject, Noun) else None
-        if at is not None and not at.path.startswith(_MODEL_LAYER):
+        if at is not None:
             return at
     return None
 

@@ -114,9 +114,8 @@ def latencies(scope: Scope) -> Iterator[Finding]:
                 f"its source is read every {_words(capture.every)}"
             )
             path = sink_path(found.placed, found.group, found.sink)
-            yield finding(
-                "DS-P009", found.sink, path, message, "relax latency=, or ask its producer for a shorter every="
-            )
+            hint = "relax latency=, or ask its producer for a shorter every="
+            yield finding("DS-P009", found.sink, path, message, hint, holder=found.group)
 
 
 def _between(every: Every) -> timedelta | None:

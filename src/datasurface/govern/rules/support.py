@@ -42,9 +42,11 @@ def transformers(scope: Scope) -> Iterator[Finding]:
 
 
 def replicas(scope: Scope) -> Iterator[Finding]:
-    """DS-S002: replicas, and workspaces that stand on one."""
+    """DS-S002: replicas that serve somebody, and workspaces that stand on one."""
     for platform in scope.yellow:
         for replica in platform.replicas:
+            if not scope.workspace_groups.keys() & set(replica.workspaces):
+                continue
             path = step(step("", "platform", platform.name), "replica", replica.name)
             message = f"replica {shown(replica.name)} is not supported yet by platform {platform.name}"
             yield finding("DS-S002", replica, path, message, "leave it away: the platform's own database serves all")
@@ -61,9 +63,9 @@ def replicas(scope: Scope) -> Iterator[Finding]:
 
 
 def assignments(scope: Scope) -> Iterator[Finding]:
-    """DS-S003: primary ingestions."""
+    """DS-S003: primary ingestions of datastores that exist."""
     for rule in scope.ecosystem.assignments:
-        if isinstance(rule, PrimaryIngestion):
+        if isinstance(rule, PrimaryIngestion) and scope.stores.keys() & set(rule.datastores):
             message = f"primary ingestion is not supported yet by platform {shown(rule.platform)}"
             path = step("", "primary ingestion", rule.platform)
             yield finding("DS-S003", rule, path, message, "leave it away: each platform then reads the source itself")

@@ -115,7 +115,8 @@ def merge_types(scope: Scope) -> Iterator[Finding]:
             for column in need.dataset.columns:
                 for code, message in judge.faults(column):
                     path = _column_path(placed, need.dataset, column)
-                    hint = f"platform {stream.platform} merges in {capabilities.database}; give the column another type"
+                    remedy = "choose another key" if code == "DS-K004" else "give the column another type"
+                    hint = f"platform {stream.platform} merges in {capabilities.database}; {remedy}"
                     yield finding(code, column, path, message, hint)
 
 
