@@ -140,7 +140,7 @@ def _reason(group: IndexedGroup, dataset: str) -> Reason:
 def _transformer(index: Index, demand: Demand, run: tuple[str, str]) -> TransformerNode:
     platform, workspace = run
     placed = index.workspaces[workspace]
-    inputs = {_stream_name(index, key) for key in index.inputs(workspace) if (platform, *key) in demand.datasets}
+    inputs = {_stream_name(index, key) for key in index.inputs[workspace] if (platform, *key) in demand.datasets}
     output = placed.workspace.transformer.output.name if placed.workspace.transformer else ""
     return TransformerNode(
         platform=platform,

@@ -56,12 +56,14 @@ class Index:
         datasets: The datasets of each store by name, in the store's order.
         workspaces: Workspaces by name.
         groups: The groups of each workspace, in its order.
+        inputs: What the groups of each workspace ask for, sorted.
     """
 
     stores: Mapping[str, PlacedDatastore]
     datasets: Mapping[str, Mapping[str, Dataset]]
     workspaces: Mapping[str, PlacedWorkspace]
     groups: Mapping[str, tuple[IndexedGroup, ...]]
+    inputs: Mapping[str, tuple[DatasetKey, ...]]
 
     def producer(self, store: str) -> str | None:
         """Return the workspace whose transformer writes `store`, or None if none does."""
@@ -85,12 +87,6 @@ class Index:
             if placed.workspace.transformer is not None:
                 yield name
 
-    def inputs(self, workspace: str) -> Iterator[DatasetKey]:
-        """Yield what the groups of a workspace ask for."""
-        for group in self.groups[workspace]:
-            for _sink, key in group.sinks:
-                yield key
-
 
 def index_of(ecosystem: Ecosystem) -> Index:
     """Resolve the names of a model."""
@@ -104,7 +100,8 @@ def index_of(ecosystem: Ecosystem) -> Index:
             stores.setdefault(store.datastore.name, store)
     datasets = {name: _datasets(placed.datastore) for name, placed in stores.items()}
     groups = {name: _groups(placed, datasets) for name, placed in workspaces.items()}
-    return Index(stores=stores, datasets=datasets, workspaces=workspaces, groups=groups)
+    inputs = {name: tuple(sorted({key for g in found for _sink, key in g.sinks})) for name, found in groups.items()}
+    return Index(stores=stores, datasets=datasets, workspaces=workspaces, groups=groups, inputs=inputs)
 
 
 def _datasets(datastore: Datastore) -> dict[str, Dataset]:

@@ -105,7 +105,7 @@ class _Rising:
     def _run(self, platform: str, workspace: str, rank: int) -> None:
         run = (platform, workspace)
         if self.runs.get(run, -1) < rank:
-            self.runs[run] = self.ask(platform, workspace, self.index.inputs(workspace), rank)
+            self.runs[run] = self.ask(platform, workspace, self.index.inputs[workspace], rank)
 
 
 def asked_datasets(index: Index) -> frozenset[DatasetKey]:
@@ -119,7 +119,7 @@ def asked_datasets(index: Index) -> frozenset[DatasetKey]:
         producer = index.producer(key[0])
         if producer is not None and producer not in ran:
             ran.add(producer)
-            work += index.inputs(producer)
+            work += index.inputs[producer]
     return frozenset(asked)
 
 

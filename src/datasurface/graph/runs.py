@@ -43,7 +43,7 @@ def possible_runs(index: Index, placement: Placement) -> tuple[frozenset[Platfor
         problems += obstacles
         (refused if obstacles else allowed).add((platform, workspace))
         if not obstacles:
-            work += [(platform, key) for key in index.inputs(workspace)]
+            work += [(platform, key) for key in index.inputs[workspace]]
     return _fed(index, allowed), tuple(problems)
 
 
@@ -65,7 +65,7 @@ def _fed(index: Index, allowed: set[PlatformRun]) -> frozenset[PlatformRun]:
     readers: dict[PlatformRun, list[PlatformRun]] = {}
     work: list[PlatformRun] = []
     for platform, workspace in allowed:
-        stores = {store for store, _dataset in index.inputs(workspace)}
+        stores = {store for store, _dataset in index.inputs[workspace]}
         if not stores or any(index.is_read(store) for store in stores):
             work.append((platform, workspace))
         for producer in {index.producer(store) for store in stores} - {None}:

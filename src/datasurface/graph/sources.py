@@ -21,7 +21,7 @@ def _unfed_transformers(index: Index) -> frozenset[str]:
     readers: dict[str, list[str]] = {}
     fed: list[str] = []
     for workspace in index.transformers():
-        stores = {store for store, _dataset in index.inputs(workspace)}
+        stores = {store for store, _dataset in index.inputs[workspace]}
         if not stores or any(index.producer(store) is None for store in stores):
             fed.append(workspace)
         for store in stores:
@@ -58,7 +58,7 @@ def unfed_cycles(index: Index) -> Iterator[GraphProblem]:
 
 
 def _producers(index: Index, workspace: str) -> Iterator[str]:
-    for store, _dataset in index.inputs(workspace):
+    for store, _dataset in index.inputs[workspace]:
         producer = index.producer(store)
         if producer is not None:
             yield producer
