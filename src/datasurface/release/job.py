@@ -6,6 +6,7 @@ They are nouns, so that their JSON form and digest come from the one mechanism. 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import field
 
@@ -13,6 +14,7 @@ from datasurface.model.base import Noun, noun
 from datasurface.model.capture import Capture
 from datasurface.model.datastore import Guard
 from datasurface.model.infrastructure import Container, Credential
+from datasurface.model.serial import encode
 from datasurface.model.types import DataType
 from datasurface.model.vocabulary import Consistency, History, Priority
 
@@ -87,8 +89,14 @@ class JobSpec(Noun):
     @property
     def job_digest(self) -> str:
         """SHA-256 of what an open batch depends on: datasets, source, capture and history; not guard or priority."""
-        parts = [d.to_json() for d in self.datasets] + [self.capture.to_json(), self.consistency.value]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return self.to_json_and_digest()[1]
+
+    def to_json_and_digest(self) -> tuple[str, str]:
+        """Return the canonical JSON text and the job digest, walking over the columns only once."""
+        data = encode(self)
+        parts = [_canonical(dataset) for dataset in data["datasets"]]
+        parts += [_canonical(data["capture"]), self.consistency.value]
+        return _canonical(data), hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @noun
@@ -128,3 +136,8 @@ class PlatformSpec(Noun):
     def job(self, stream: str) -> JobSpec | None:
         """Return the job of a stream, or None if there is none of that name."""
         return next((job for job in self.jobs if job.stream == stream), None)
+
+
+def _canonical(data: object) -> str:
+    """Return JSON data as `to_json` writes it."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -126,4 +126,5 @@ def document_records(ecosystem: str, model_json: str, platforms: Sequence[Platfo
         yield DocumentRow, {"kind": "platform", "name": platform.name, "content": content}
         for job in platform.jobs:
             key = {"platform": platform.name, "stream": job.stream}
-            yield JobRow, {**key, "job_digest": job.job_digest, "spec": job.to_json()}
+            spec, digest = job.to_json_and_digest()
+            yield JobRow, {**key, "job_digest": digest, "spec": spec}

@@ -6,7 +6,7 @@ so that a model with mistakes can be asked about them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, declared_attr, mapped_column
@@ -19,11 +19,14 @@ class Table(MappedAsDataclass, DeclarativeBase, kw_only=True):
 
     type_annotation_map = {str: String}  # noqa: RUF012 - SQLAlchemy's own way
 
+    by_key: ClassVar[bool] = True
+    """Whether a SQLite file keeps the rows in the order of the key alone; not for rows of many kilobytes."""
+
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> dict[str, Any]:
         """Take the first line of the docstring as the table's comment."""
-        return {"comment": (cls.__doc__ or "").strip().splitlines()[0]}
+        return {"comment": (cls.__doc__ or "").strip().splitlines()[0], "sqlite_with_rowid": not cls.by_key}
 
 
 class Declared(MappedAsDataclass, kw_only=True):

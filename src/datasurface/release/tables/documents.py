@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +16,7 @@ class DocumentRow(Table):
     """Canonical JSON: of the model, and of each platform that moves data, without its jobs."""
 
     __tablename__ = "document"
+    by_key: ClassVar[bool] = False
 
     kind: Mapped[str] = mapped_column(primary_key=True, comment="`model` or `platform`.")
     name: Mapped[str] = mapped_column(primary_key=True, comment="The ecosystem's or the platform's name.")
@@ -24,6 +27,7 @@ class JobRow(Table):
     """Jobs: everything that a batch of a stream needs."""
 
     __tablename__ = "job"
+    by_key: ClassVar[bool] = False
 
     platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`.")
     stream: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `stream.name` on that platform.")
