@@ -77,7 +77,9 @@ def make_source(connection: psycopg.Connection[Any], rows: int) -> None:
         raise SystemExit(f"at least {_MINIMUM} rows, please: 1 % of fewer is not a row each")
     connection.execute("SET max_parallel_maintenance_workers = 2")
     _make_version(connection, "v1", last=rows, changed="false", gone="false")
-    _make_version(connection, "v2", last=rows + _inserted(rows), changed=f"i <= {rows} AND {_UPDATED}", gone=_gone(rows))
+    _make_version(
+        connection, "v2", last=rows + _inserted(rows), changed=f"i <= {rows} AND {_UPDATED}", gone=_gone(rows)
+    )
     connection.execute("ALTER TABLE v1.orders SET SCHEMA public")
 
 
@@ -109,7 +111,7 @@ def checksum(connection: psycopg.Connection[Any], relation: str, where: str = "t
     """Return the number of rows and a sum of hashes over the values that every tool keeps in some exact type."""
     values = "o_orderkey, o_custkey, o_orderstatus::text, o_totalprice::numeric(15,2), o_orderdate, o_comment"
     query = f"SELECT count(*), coalesce(sum(hashtextextended(ROW({values})::text, 0)), 0) FROM {relation} WHERE {where}"
-    row = connection.execute(sql.SQL(query)).fetchone()  # type: ignore[arg-type] # the text is made of constants
+    row = connection.execute(sql.SQL(query)).fetchone()
     if row is None:
         raise SystemExit(f"{relation} cannot be read")
     return int(row[0]), int(row[1])

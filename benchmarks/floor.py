@@ -32,12 +32,12 @@ def measure_floor(server: Server, source: str) -> Sample:
 
 def main() -> None:
     """Pipe, with the two ends connected before the clock starts."""
-    with psycopg.connect(os.environ["BENCH_SOURCE"]) as source, psycopg.connect(os.environ["BENCH_TARGET"]) as target:
-        with Meter() as meter:
-            with target.cursor() as cursor, cursor.copy(f"COPY {TABLE} ({_NAMES}) FROM STDIN (FORMAT BINARY)") as copy:
-                for block in _blocks(source):
-                    copy.write(block)
-            target.commit()
+    source, target = psycopg.connect(os.environ["BENCH_SOURCE"]), psycopg.connect(os.environ["BENCH_TARGET"])
+    with source, target, Meter() as meter:
+        with target.cursor() as cursor, cursor.copy(f"COPY {TABLE} ({_NAMES}) FROM STDIN (FORMAT BINARY)") as copy:
+            for block in _blocks(source):
+                copy.write(block)
+        target.commit()
     report([meter])
 
 

@@ -8,7 +8,7 @@ from benchmarks.server import Server
 
 __all__ = ["orders_model", "small_tables_model"]
 
-_ORDERS = '''from datasurface import *
+_ORDERS = """from datasurface import *
 
 source = PostgresDatabase("source", host={host!r}, port={port}, database={source!r}, tls=Tls.DISABLE)
 target = PostgresDatabase("target", host={host!r}, port={port}, database={target!r}, tls=Tls.DISABLE)
@@ -35,9 +35,9 @@ ecosystem = Ecosystem(
             DatasetGroup("all", sinks=["shop.orders"], history=History.{history})])],
     )])],
 )
-'''
+"""
 
-_SMALL = '''from datasurface import *
+_SMALL = """from datasurface import *
 
 source = PostgresDatabase("source", host={host!r}, port={port}, database={source!r}, tls=Tls.DISABLE)
 names = [f"store_{{i:04}}" for i in range({streams})]
@@ -63,7 +63,7 @@ ecosystem = Ecosystem(
             DatasetGroup("audit", sinks=[f"{{name}}.items" for name in names[1::2]], history=History.FULL)])],
     )])],
 )
-'''
+"""
 
 
 def orders_model(folder: Path, server: Server, source: str, target: str, *, milestoned: bool) -> Path:

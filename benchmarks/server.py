@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,13 +131,13 @@ def _make(home: Path, account: Account, programs: Path, password: str, port: int
     )
     settings.write_text(text, encoding="utf-8")
     settings.chmod(0o644)
-    done = _control(account, programs, home, "start", "-l", str(home / "start.log"), "-o", f"-c config_file={settings}")
-    if done != 0:
+    options = ["-l", str(home / "start.log"), "-o", f"-c config_file={settings}"]
+    if _control(account, programs, home, "start", *options) != 0:
         raise SystemExit(f"the server does not start:\n{(home / 'start.log').read_text(encoding='utf-8')}")
 
 
 def _control(account: Account, programs: Path, home: Path, verb: str, *options: str) -> int:
-    done = account.run([programs / "pg_ctl", verb, "-D", home / "data", "-w", *options], stderr=-3)
+    done = account.run([programs / "pg_ctl", verb, "-D", home / "data", "-w", *options], stderr=subprocess.DEVNULL)
     return done.returncode
 
 
