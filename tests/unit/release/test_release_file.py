@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable
+
+from datasurface import (
+    INTERNAL,
+    PII,
+    Access,
+    AllowedLocations,
+    Assign,
+    BigInt,
+    Classification,
+    Column,
+    ConsumerReplica,
+    Credential,
+    Cron,
+    Dataset,
+    DatasetGroup,
+    DatasetSink,
+    Datastore,
+    DataTransformer,
+    Ecosystem,
+    Environment,
+    ForbiddenClassifications,
+    GitHubRepository,
+    GitLabRepository,
+    GovernanceZone,
+    History,
+    LocalRepository,
+    PostgresDatabase,
+    PrimaryIngestion,
+    Snapshot,
+    SqlQueries,
+    String,
+    Team,
+    Vendor,
+    Workspace,
+    YellowPlatform,
+)
+from datasurface.databases.base import capability_map
+from datasurface.errors import StoreError
+from datasurface.govern.check import check
+from datasurface.graph.build import build_graph
+from datasurface.release import file
+from datasurface.release.compile import Release, compile_release
+from datasurface.release.reference import tables_reference
+from datasurface.release.tables import TABLES, ColumnRow, Table
+
+ROOT = Path(__file__).parents[3]
+
+
+def rich_model() -> Ecosystem:
+    """A model with something in every table."""
+    crm_db = PostgresDatabase("crm_db", host="db", database="crm", credential="box", locations=["dc:usa/ny1"])
+    orders = Dataset(
+        "orders",
+        classification=[INTERNAL],
+        columns=[
+            Column("order_id", BigInt, key=True),
+            Column("customer", String(80), classification=[PII, Classification("GDPR", scheme="eu")]),
+        ],
+    )
+    crm = Datastore(
+        "crm",
+        capture=Snapshot(crm_db, every=Cron("0 6 * * 1-5", tz="Europe/Berlin")),
+        datasets=[orders],
+        access=Access.APPROVAL,
+        approvals=["reports.live", "reports.audit:orders"],
+    )
+    output = Datastore("derived", datasets=[Dataset("totals", columns=[Column("n", BigInt)])])
+    transformer = DataTransformer(
+        "t", code=SqlQueries({"totals": "select 1"}), output=output, secrets={"api": Credential("api_token")}
+    )
+    reports = Workspace(
+        "reports",
+        readers=["ada"],
+        groups=[
+            DatasetGroup("live", sinks=["crm.orders"]),
+            DatasetGroup("audit", sinks=[DatasetSink("crm.orders", columns=["order_id"])], history=History.FULL),
+        ],
+    )
+    maker = Workspace("maker", groups=[DatasetGroup("input", sinks=["crm.orders"])], transformer=transformer)
+    team = Team("sales", owner=LocalRepository("/srv/sales"), datastores=[crm], workspaces=[reports, maker])
+    policies = [ForbiddenClassifications([PII]), AllowedLocations(["dc:usa"])]
+    replica = ConsumerReplica("r", container=PostgresDatabase("rep", host="h", database="d"), workspaces=["reports"])
+    return Ecosystem(
+        "acme",
+        owner=GitHubRepository("acme/model"),
+        vendors=[Vendor("dc", locations=["usa/ny1"])],
+        platforms=[YellowPlatform("yellow", replicas=[replica])],
+        environments=[Environment("test", containers={"crm_db": PostgresDatabase("t", host="t", database="t")})],
+        assignments=[Assign("yellow", history=History.FULL), PrimaryIngestion("yellow", datastores=["crm"])],
+        zones=[
+            GovernanceZone("usa", owner=GitLabRepository("https://g.example/", "a/b"), policies=policies, teams=[team])
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def release() -> Release:
+    ecosystem = rich_model()
+    graph, capabilities = build_graph(ecosystem), capability_map()
+    report = check(ecosystem, capabilities, graph=graph)
+    return compile_release(ecosystem, graph, report.findings, capabilities=capabilities)
+
+
+@pytest.fixture(scope="module")
+def path(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    written = tmp_path_factory.mktemp("a release?#%20ä") / "r.sqlite"
+    file.write_release(release, written)
+    return written
+
+
+def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
+    with file.open_release(path).connect() as connection:
+        return [tuple(row) for row in connection.execute(text(sql))]
+
+
+def test_every_table_has_rows_that_fit_it(release: Release) -> None:
+    rows = release.rows()
+    assert [name for name, found in rows.items() if not found] == []
+    assert set(rows) == {table.__tablename__ for table in TABLES}
+    for table, values in release.records():
+        assert set(values) == set(table.__table__.columns.keys()), table.__tablename__
+
+
+def test_the_file_holds_the_same_rows(release: Release, path: Path) -> None:
+    expected = {name: len(found) for name, found in release.rows().items()}
+    assert {name: ask(path, f'select count(*) from "{name}"')[0][0] for name in expected} == expected
+
+
+def test_jobs_read_their_own_slice(release: Release, path: Path) -> None:
+    platform = release.platforms[0]
+    assert file.read_job(path, "yellow", "crm") == platform.jobs[0]
+    assert file.read_job(path, "yellow", "nope") is None
+    assert file.read_platform(path, "yellow") == platform
+    assert file.read_platform(path, "nope") is None
+    assert file.read_digest(path) == release.digest
+    assert file.read_ecosystem(path) == release.ecosystem
+
+
+def test_the_job_digest_in_the_file_is_the_jobs(release: Release, path: Path) -> None:
+    job = release.platforms[0].jobs[0]
+    parts = [d.to_json() for d in job.datasets] + [job.capture.to_json(), job.consistency.value]
+    assert ask(path, "select job_digest from job") == [(job.job_digest,)]
+    assert job.job_digest == hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select name, type, key, nullable, classification from column where datastore = 'crm' order by position", [
+            ("order_id", "BigInt", 1, 0, "INTERNAL"),
+            ("customer", "String(80)", 0, 1, "INTERNAL, PII, eu:GDPR"),
+        ]),
+        ("select scheme, name, inherited from column_classification where column = 'customer' order by 2", [
+            ("eu", "GDPR", 0), ("", "INTERNAL", 1), ("", "PII", 0),
+        ]),
+        ("select owner, owner_inherited from team", [("/srv/sales", 0)]),
+        ("select owner, owner_inherited from datastore where name = 'crm'", [("/srv/sales", 1)]),
+        ("select owner, owner_kind from zone", [("https://g.example/a/b", "GitLabRepository")]),
+        ("select credential, credential_inherited, every from datastore where name = 'crm'", [
+            ("box", 1, "Cron('0 6 * * 1-5', tz='Europe/Berlin')"),
+        ]),
+        ("select workspace, capture, container from datastore where name = 'derived'", [("maker", None, None)]),
+        ("select name from credential order by name", [("api_token",), ("box",)]),
+        ("select address, locations from container where name = 'crm_db'", [("db:5432", "dc:usa/ny1")]),
+        ("select reference, columns from sink where group_name = 'audit'", [("crm.orders", "order_id")]),
+        ("select workspace, group_name, dataset from approval order by dataset", [
+            ("reports", "live", None), ("reports", "audit", "orders"),
+        ]),
+        ("select schema, name, history from view order by 1, 2", [
+            ("reports_audit", "crm_orders", 0),
+            ("reports_audit", "crm_orders_history", 1),
+            ("reports_live", "crm_orders", 0),
+        ]),
+        ("select kind, conditions from policy order by position", [
+            ("ForbiddenClassifications", "PII"), ("AllowedLocations", "dc:usa"),
+        ]),
+        ("select source, target from edge where kind = 'lineage' and target like 'dataset:%' order by 1", [
+            ("group:maker.input", "dataset:derived.totals"),
+        ]),
+        ("select name from container where file is null or line is null", [("local",)]),
+        ("select distinct file from dataset", [(__file__,)]),
+    ],
+)  # fmt: skip
+def test_what_the_tables_say(path: Path, sql: str, expected: list[tuple[object, ...]]) -> None:
+    assert ask(path, sql) == expected
+
+
+def test_a_release_file_cannot_be_changed(path: Path) -> None:
+    with file.open_release(path).connect() as connection, pytest.raises(DBAPIError, match="readonly"):
+        connection.execute(text("delete from zone"))
+
+
+def test_nothing_of_an_unfinished_write_is_left(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "r.sqlite"
+    target.write_bytes(b"old")
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(file, "write_records", broken)
+        with pytest.raises(StoreError, match="No space left"):
+            file.write_release(release, target)
+    assert [p.name for p in tmp_path.iterdir()] == ["r.sqlite"]
+    assert target.read_bytes() == b"old"
+    file.write_release(release, target)
+    assert file.read_digest(target) == release.digest
+
+
+def test_an_impossible_place_is_an_error_with_its_name(release: Release, tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_text("")
+    with pytest.raises(StoreError, match="occupied"):
+        file.write_release(release, tmp_path / "occupied" / "r.sqlite")
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all", b"SQLite format 3\0 but not really"])
+def test_what_is_no_release_is_refused(tmp_path: Path, content: bytes) -> None:
+    target = tmp_path / "r.sqlite"
+    target.write_bytes(content)
+    with pytest.raises(StoreError):
+        file.read_digest(target)
+    with pytest.raises(StoreError, match="no release file"):
+        file.read_digest(tmp_path / "absent.sqlite")
+
+
+def test_another_format_is_refused_by_number(release: Release, tmp_path: Path) -> None:
+    target = tmp_path / "r.sqlite"
+    file.write_release(release, target)
+    with sqlite3.connect(target) as connection:
+        connection.execute("pragma user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="format 99"):
+        file.open_release(target)
+
+
+def test_a_model_with_names_given_twice_can_still_be_asked() -> None:
+    store = Datastore("crm", datasets=[Dataset("d", columns=[Column("a", BigInt), Column("a", String)])])
+    team = Team("t", datastores=[store, store])
+    ecosystem = Ecosystem("acme", owner=GitHubRepository("a/b"), zones=[GovernanceZone("z", teams=[team])])
+    release = compile_release(ecosystem, build_graph(ecosystem))
+    assert [row.type for row in release.rows()["column"] if isinstance(row, ColumnRow)] == ["BigInt"]
+    with file.in_memory(release).connect() as connection:
+        assert connection.execute(text("select name, type from column")).all() == [("a", "BigInt")]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__tablename__)
+def test_every_table_and_column_is_documented_and_fits_both_databases(table: type[Table]) -> None:
+    made = table.metadata.tables[table.__tablename__]
+    assert made.comment
+    assert [c.name for c in made.columns if not c.comment] == []
+    assert made.primary_key.columns
+    for dialect in (sqlite.dialect(), postgresql.dialect()):  # type: ignore[no-untyped-call]
+        assert str(CreateTable(made).compile(dialect=dialect)).startswith("\nCREATE TABLE")
+        assert str(insert(made).compile(dialect=dialect)).startswith("INSERT INTO")
+
+
+def test_the_reference_page_is_that_of_the_tables() -> None:
+    page = ROOT / "docs" / "reference" / "release-tables.md"
+    assert page.read_text() == tables_reference(), f"write tables_reference() to {page} again"
