@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datasurface.databases.base import adapter_for
 from datasurface.databases.merge import MergeStore
-from datasurface.errors import DataSurfaceError, NothingActiveError, StoreError
+from datasurface.errors import DataSurfaceError, NothingActiveError, SourceError, StoreError, TransientError
 from datasurface.names import platform_schema
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.runtime.logins import Logins, open_store
@@ -47,6 +47,8 @@ class RunningPlatform:
         try:
             with self.store.engine.connect() as connection:
                 yield connection
+        except (SourceError, TransientError) as error:
+            raise StoreError(f"merge database of platform {self.name!r}: {error.message}", hint=error.hint) from error
         except SQLAlchemyError as error:
             raise StoreError(f"merge database of platform {self.name!r}: {self.store.explain_error(error)}") from error
 
