@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
@@ -49,6 +54,7 @@ from datasurface.databases.base import capability_map
 from datasurface.errors import StoreError
 from datasurface.govern.check import check
 from datasurface.graph.build import build_graph
+from datasurface.graph.nodes import Graph
 from datasurface.release import file
 from datasurface.release.compile import Release, compile_release
 from datasurface.release.reference import tables_reference
@@ -270,3 +276,61 @@ def test_every_table_and_column_is_documented_and_fits_both_databases(table: typ
 def test_the_reference_page_is_that_of_the_tables() -> None:
     page = ROOT / "docs" / "reference" / "release-tables.md"
     assert page.read_text() == tables_reference(), f"write tables_reference() to {page} again"
+
+
+def leaves(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str | int]]:
+    """Yield every text, number and yes or no in JSON data, but the names of classes and enumerations."""
+    if isinstance(data, (str, int)):
+        yield path, data
+    items: Iterable[tuple[str | int, object]] = ()
+    if isinstance(data, dict):
+        items = [(key, value) for key, value in data.items() if key not in ("is", "enum")]
+    elif isinstance(data, list):
+        items = enumerate(data)
+    for key, value in items:
+        yield from leaves(value, (*path, key))
+
+
+def changed(data: Any, path: tuple[str | int, ...]) -> Any:
+    """Return a copy of JSON data with another value at one place."""
+    if not path:
+        return data + "_" if isinstance(data, str) else not data if isinstance(data, bool) else data + 1
+    copy: Any = dict(data) if isinstance(data, dict) else list(data)
+    copy[path[0]] = changed(data[path[0]], path[1:])
+    return copy
+
+
+def test_every_field_of_every_object_counts_in_the_digest(release: Release) -> None:
+    data = json.loads(release.model_json)
+    paths = [path for path, _ in leaves(data)]
+    assert len(paths) > 60
+    digests = {compile_release(Ecosystem.from_json(json.dumps(changed(data, path))), Graph()).digest for path in paths}
+    assert len(digests) == len(paths)
+    assert release.digest not in digests
+    assert compile_release(Ecosystem.from_json(release.model_json), Graph()).digest == release.digest
+
+
+@given(order=st.permutations(range(6)))
+def test_compiling_is_deterministic_whatever_order_the_graph_was_derived_in(order: list[int]) -> None:
+    stores = [
+        Datastore(
+            f"s{n}",
+            capture=Snapshot(PostgresDatabase("p", host="h", database="d")),
+            datasets=[Dataset("d", columns=[Column("a", BigInt, key=True)])],
+        )
+        for n in order
+    ]
+    workspaces = [Workspace(f"w{n}", groups=[DatasetGroup("g", sinks=[f"s{n}.d"])]) for n in reversed(order)]
+    team = Team("t", datastores=stores, workspaces=workspaces)
+    ecosystem = Ecosystem(
+        "acme",
+        owner=GitHubRepository("a/b"),
+        platforms=[YellowPlatform("y")],
+        zones=[GovernanceZone("z", teams=[team])],
+    )
+    first, second = (compile_release(ecosystem, build_graph(ecosystem)) for _ in range(2))
+    (platform,) = first.platforms
+    assert [job.stream for job in platform.jobs] == [f"s{n}" for n in range(6)]
+    assert [view.workspace for view in platform.views] == [f"w{n}" for n in range(6)]
+    assert (first.digest, first.platforms) == (second.digest, second.platforms)
+    assert list(first.records()) == list(second.records())
