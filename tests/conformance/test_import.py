@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from datasurface import (
     BigInt,
@@ -70,7 +71,7 @@ def url(server: Server) -> Iterator[str]:
 
 
 def described(url: str, credential: str | None) -> Datastore:
-    parts = psycopg.conninfo.conninfo_to_dict(url)
+    parts = conninfo_to_dict(url)
     database = str(parts["dbname"])
     container = PostgresDatabase(
         database, host=str(parts["host"]), port=int(parts["port"] or 0), database=database, schema="My Sales"
@@ -100,7 +101,7 @@ def test_the_code_of_a_postgres_database_equals_it(url: str, tmp_path: Path):
     done = run(url, "--schema", "My Sales", "--name", "sales", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert loaded(done.stdout, "sales") == described(url, "sales")
-    password = str(psycopg.conninfo.conninfo_to_dict(url)["password"])
+    password = str(conninfo_to_dict(url)["password"])
     assert password not in done.stdout + done.stderr
     assert "DATASURFACE_SALES_USER and DATASURFACE_SALES_PASSWORD" in done.stderr
     for text in (done.stdout, done.stderr):
@@ -111,7 +112,7 @@ def test_the_code_of_a_postgres_database_equals_it(url: str, tmp_path: Path):
 
 
 def test_the_credential_of_the_code_logs_in(url: str, tmp_path: Path):
-    parts = psycopg.conninfo.conninfo_to_dict(url)
+    parts = conninfo_to_dict(url)
     bare = f"postgresql://{parts['host']}:{parts['port']}/{parts['dbname']}"
     arguments = [bare, "--schema", "My Sales", "--name", "sales", "--credential", "sales-reader"]
     secret = {"DATASURFACE_SALES_READER_USER": str(parts["user"])}

@@ -155,7 +155,7 @@ def connection(server: Server) -> Iterator[psycopg.Connection]:
 
 def test_a_physical_type_is_what_the_catalog_prints(connection: psycopg.Connection):
     for number, t in enumerate(HELD):
-        connection.execute(f"CREATE TEMPORARY TABLE held_{number} (c {physical_type(t)})")
+        connection.execute(f"CREATE TEMPORARY TABLE held_{number} (c {physical_type(t)})".encode())
         printed = connection.execute(
             "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum = 1",
             [f"held_{number}"],
