@@ -6,7 +6,7 @@ takes a `Connection` runs in the transaction that is open there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
+from datasurface.databases.audit import BucketSum, Change
 from datasurface.databases.base import Feed
 from datasurface.release.job import JobDataset
 
@@ -318,6 +319,24 @@ class MergeStore(Protocol):
 
     def put_in_place(self, connection: Connection, tables: Tables, table: str, views: Sequence[str]) -> None:
         """Make a first-load table the current one; `views` are the statements that then show it."""
+        ...
+
+    def checksums(
+        self, connection: Connection, dataset: JobDataset, schema: str, table: str, buckets: int
+    ) -> Mapping[int, BucketSum]:
+        """Return count and sums of the rows of each bucket of a table with the dataset's columns."""
+        ...
+
+    def bucket_rows(
+        self,
+        connection: Connection,
+        dataset: JobDataset,
+        schema: str,
+        table: str,
+        buckets: int,
+        wanted: Iterable[int],
+    ) -> Mapping[str, Change]:
+        """Return the rows of some buckets by key."""
         ...
 
     def drop_delta(self, connection: Connection, tables: Tables, staging: Staging) -> None:

@@ -102,7 +102,7 @@ class _Run:
         except (SQLAlchemyError, DataSurfaceError) as error:
             _log.debug("stream not given back: %s", self._context.store.explain_error(error))
 
-    def attempt(self, *, final: bool) -> Outcome | None:
+    def attempt(self, *, final: bool) -> Outcome | None:  # noqa: PLR0911 - one way out a kind of fault
         """Try once; None asks for another attempt, which a final one never does unless even the ledger is lost."""
         store = self._context.store
         try:

@@ -45,9 +45,9 @@ class JobRunner:
         self._owner = owner_name()
         self._heart = Heart(running.store, running.schema, silence=silence)
 
-    def run(self, job: JobSpec, digest: str, *, accept: bool = False) -> BatchResult:
-        """Run one batch of a stream."""
-        context = BatchContext(
+    def context(self, job: JobSpec, digest: str) -> BatchContext:
+        """Return what work on a stream needs."""
+        return BatchContext(
             store=self._running.store,
             schema=self._running.schema,
             job=job,
@@ -59,7 +59,10 @@ class JobRunner:
             progress=self._progress,
             observe=self._observe,
         )
-        return run_batch(context, accept=accept, retries=self._retries)
+
+    def run(self, job: JobSpec, digest: str, *, accept: bool = False) -> BatchResult:
+        """Run one batch of a stream."""
+        return run_batch(self.context(job, digest), accept=accept, retries=self._retries)
 
     def close(self) -> None:
         """Stop the heartbeat."""

@@ -21,6 +21,7 @@ __all__ = [
     "history_of",
     "last_batch",
     "last_batches",
+    "last_merged",
     "open_batch",
     "save_counts",
     "save_staging",
@@ -98,6 +99,18 @@ def _row(row: Row[Any]) -> BatchRow:
 def last_batch(connection: Connection, schema: str, stream: str) -> BatchRow | None:
     """Return the stream's newest batch; only the newest can be unfinished."""
     query = select(ledger).where(ledger.c.stream == stream).order_by(ledger.c.batch_id.desc()).limit(1)
+    row = bind(connection, schema).execute(query).one_or_none()
+    return None if row is None else _row(row)
+
+
+def last_merged(connection: Connection, schema: str, stream: str) -> BatchRow | None:
+    """Return the stream's newest merged batch."""
+    query = (
+        select(ledger)
+        .where(ledger.c.stream == stream, ledger.c.state == BatchState.MERGED.value)
+        .order_by(ledger.c.batch_id.desc())
+        .limit(1)
+    )
     row = bind(connection, schema).execute(query).one_or_none()
     return None if row is None else _row(row)
 

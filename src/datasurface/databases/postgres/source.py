@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from datasurface.databases.audit import BucketSum, Change
 from datasurface.databases.base import CopyFeed, Feed, Login, SourceTable
+from datasurface.databases.postgres import checksum
 from datasurface.databases.postgres.catalog import read_table, read_tables
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.types import Reads, physical_type, reads_as
@@ -190,6 +192,34 @@ class _Reading:
         schema = dataset.source_schema or self._source._schema()  # noqa: SLF001
         table = sql.Identifier(schema, dataset.source_table)
         return sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT BINARY)").format(columns, table)
+
+    def checksums(self, dataset: JobDataset, buckets: int) -> Mapping[int, BucketSum]:
+        """Return the sums of each bucket, computed at the source."""
+        return checksum.checksums(self._leader, dataset, self._table(dataset), buckets, source=True)
+
+    def bucket_rows(
+        self, dataset: JobDataset, buckets: int, wanted: Iterable[int], since: Mapping[str, object]
+    ) -> Mapping[str, Change]:
+        """Return the rows of some buckets; a row is old if the snapshot of the last batch saw it as it is."""
+        snapshot = str(since["snapshot"]) if self.knows_age(dataset, since) else None
+        return checksum.bucket_rows(
+            self._leader, dataset, self._table(dataset), buckets, wanted, source=True, since=snapshot
+        )
+
+    def _table(self, dataset: JobDataset) -> sql.Identifier:
+        return sql.Identifier(dataset.source_schema or self._source._schema(), dataset.source_table)  # noqa: SLF001
+
+    def knows_age(self, dataset: JobDataset, since: Mapping[str, object]) -> bool:
+        """Tell whether rows know the transaction that wrote them; a view's do not."""
+        if not isinstance(since.get("snapshot"), str):
+            return False
+        schema = dataset.source_schema or self._source._schema()  # noqa: SLF001
+        query = (
+            "SELECT c.relkind IN ('r', 'p', 'm') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = %s AND c.relname = %s"
+        )
+        row = self._leader.execute(query, [schema, dataset.source_table]).fetchone()
+        return row is not None and bool(row[0])
 
     def finish(self) -> None:
         """Give the followers back; the leader is its borrower's."""

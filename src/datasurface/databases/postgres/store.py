@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -13,6 +13,7 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
+from datasurface.databases.audit import BucketSum, Change
 from datasurface.databases.base import Feed, Login
 from datasurface.databases.merge import (
     SMALL_ROWS,
@@ -25,7 +26,7 @@ from datasurface.databases.merge import (
     StagingKind,
     Tables,
 )
-from datasurface.databases.postgres import ddl, delta, physical
+from datasurface.databases.postgres import checksum, ddl, delta, physical
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.copy import copy_in
 from datasurface.errors import ApplyBlockedError
@@ -305,6 +306,26 @@ class PostgresStore:
         for statement in views:
             _run(raw, statement)
         _run(raw, f"DROP TABLE {ddl.qualified(tables.schema, old)}")
+
+    def checksums(
+        self, connection: Connection, dataset: JobDataset, schema: str, table: str, buckets: int
+    ) -> Mapping[int, BucketSum]:
+        """Return count and sums of the rows of each bucket of a table with the dataset's columns."""
+        name = sql.Identifier(schema, table)
+        return checksum.checksums(_raw(connection), dataset, name, buckets, source=False)
+
+    def bucket_rows(
+        self,
+        connection: Connection,
+        dataset: JobDataset,
+        schema: str,
+        table: str,
+        buckets: int,
+        wanted: Iterable[int],
+    ) -> Mapping[str, Change]:
+        """Return the rows of some buckets by key."""
+        name = sql.Identifier(schema, table)
+        return checksum.bucket_rows(_raw(connection), dataset, name, buckets, wanted, source=False)
 
     def drop_delta(self, connection: Connection, tables: Tables, staging: Staging) -> None:
         """Drop or empty this batch's delta."""

@@ -1,0 +1,46 @@
+"""`datasurface audit`: prove that what consumers see equals the source."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from datasurface.cli.session import Session, json_option, model_options, print_json
+from datasurface.engine.audit import DatasetAudit
+
+__all__ = ["command"]
+
+
+@click.command("audit")
+@click.argument("stream", required=False)
+@json_option
+@model_options
+def command(session: Session, stream: str | None, *, as_json: bool) -> int:
+    """Prove that consumers' current rows equal the source: all streams, or one.
+
+    Exit code 1 if a row is wrong. Rows that the source has changed since the last batch are counted, not wrong.
+    """
+    from datasurface.runtime.audit import audit_model  # noqa: PLC0415 - loads the drivers
+
+    results = audit_model(session.folder, session.environment, stream, os.environ)
+    if as_json:
+        print_json({"ok": all(r.ok for r in results), "datasets": [r.to_json() for r in results]})
+    else:
+        for result in results:
+            _show(result)
+    return 0 if all(result.ok for result in results) else 1
+
+
+def _show(result: DatasetAudit) -> None:
+    verdict = f"equal through batch {result.verified_through}" if result.ok else f"{result.wrong} keys WRONG"
+    since = f", {result.changed_since} keys changed at the source since" if result.changed_since else ""
+    if result.undecided:
+        since += (
+            f", {result.undecided} keys differ, and the source cannot tell whether it changed them: run, audit again"
+        )
+    click.secho(
+        f"{result.stream} {result.dataset}: {verdict}, {result.rows} rows{since}", fg=None if result.ok else "red"
+    )
+    for example in result.examples:
+        click.echo(f"  {example}")
