@@ -1,0 +1,45 @@
+# Everything runs in a virtual environment of its own, .venv; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+
+.PHONY: demo test test-all check bench clean
+
+demo: $(VENV)/.demo ## set everything up and run the main job on real data
+	$(BIN)/datasurface demo
+
+test: $(VENV)/.dev ## set everything up and run the tests that take no long time, on PostgreSQL 18
+	$(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.dev ## every test, also the slow ones; DATASURFACE_TEST_SERVERS=18,15 for more than one server
+	$(PYTEST)
+
+check: $(VENV)/.dev ## style, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench ## the speed budget, as ratios to a bare COPY pipe in the same run
+	$(BIN)/python -m benchmarks
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("DataSurface needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	touch $@
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
