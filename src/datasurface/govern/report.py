@@ -70,11 +70,16 @@ def finding(
     return Finding(
         code=code,
         severity=severity or CODES[code].severity,
-        path=path,
+        path=_printable(path),
         position=position_of(subject, holder),
-        message=message,
-        hint=hint,
+        message=_printable(message),
+        hint=_printable(hint),
     )
+
+
+def _printable(text: str) -> str:
+    """Escape what cannot be printed: names may hold anything, line ends and halves of characters too."""
+    return text if text.isprintable() else "".join([c if c.isprintable() else repr(c)[1:-1] for c in text])
 
 
 def position_of(*subjects: object) -> Position | None:

@@ -57,7 +57,9 @@ def checked(code: str) -> Report:
     changed = set(re.findall(r"^(\w+) = ", example, re.MULTILINE))
     exec(compile(model, "model.py", "exec"), names)
     exec(compile(example, "eco.py", "exec"), names)
-    kept = [part for part in ast.parse(model).body if isinstance(part, ast.Assign) and name_of(part) not in changed]
+    kept: list[ast.stmt] = [
+        part for part in ast.parse(model).body if isinstance(part, ast.Assign) and name_of(part) not in changed
+    ]
     exec(compile(ast.Module(kept, []), "model.py", "exec"), names)
     return check(names["ecosystem"], capabilities(code), environment=names.get("environment"))
 
@@ -76,17 +78,17 @@ def table() -> str:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_example_of_the_page_causes_exactly_that_finding(code):
+def test_the_example_of_the_page_causes_exactly_that_finding(code: str):
     assert {found.code for found in checked(code).findings} == {code}
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_page_shows_what_check_prints(code):
+def test_the_page_shows_what_check_prints(code: str):
     assert blocks(page(code), "text") == [printed(code)]
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_the_page_names_code_title_and_severity_and_says_what_to_do(code):
+def test_the_page_names_code_title_and_severity_and_says_what_to_do(code: str):
     text = page(code)
     assert text.startswith(f"# {code}: {CODES[code].title}\n\nSeverity: {CODES[code].severity.value}")
     assert "\n## Example\n" in text
