@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+import tempfile
+from contextlib import closing
 from decimal import Decimal as Number
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from datasurface import History, Snapshot
@@ -14,20 +19,21 @@ from datasurface.databases.base import Login, RowFeed, adapter_for
 from datasurface.model.effective import all_datastores
 from datasurface.model.load import load
 from datasurface.release.job import JobColumn, JobDataset
+from datasurface.runtime import local
 
 FILES = [".github/workflows/check.yml", ".gitignore", ".gitlab-ci.yml", "README.md", "eco.py", "shop.db"]
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("DATASURFACE_")}
     return subprocess.run(
         [sys.executable, "-m", "datasurface", *arguments],
         cwd=cwd,
-        env=kept,
+        env={**kept, **environ},
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -124,3 +130,35 @@ def test_its_ci_files_check_strictly(tmp_path: Path):
             "pip install datasurface",
             "datasurface check --strict",
         ]
+
+
+def test_it_runs_at_once_and_follows_a_change(tmp_path: Path):
+    home = Path(tempfile.mkdtemp(prefix="ds-init-"))
+    home.chmod(0o755)  # the server does not run as root
+    try:
+        assert run("init", cwd=tmp_path).returncode == 0
+        first = run("run", "--once", cwd=tmp_path, DATASURFACE_HOME=str(home))
+        assert first.returncode == 0, first.stderr
+        with closing(sqlite3.connect(tmp_path / "shop.db")) as source:
+            source.execute("UPDATE order_headers SET status = 'shipped' WHERE order_id = 1003")
+            source.commit()
+        assert run("run", "--once", cwd=tmp_path, DATASURFACE_HOME=str(home)).returncode == 0
+        server = next(found for place in home.rglob("*") if place.is_dir() and (found := local.status(place)))
+        with psycopg.connect(server.uri("shop")) as connection:
+            orders = connection.execute("SELECT order_id, status, total FROM reports_live.shop_orders ORDER BY 1")
+            assert orders.fetchall() == [
+                (1001, "shipped", Number("18.51")),
+                (1002, "shipped", Number("1947.09")),
+                (1003, "shipped", Number("42.00")),
+                (1004, "open", None),
+            ]
+            versions = connection.execute(
+                "SELECT status, ds_batch_in, ds_batch_out FROM reports_audit.shop_orders_history"
+                " WHERE order_id = 1003 ORDER BY ds_batch_in"
+            )
+            assert versions.fetchall() == [("open", 1, 2), ("shipped", 2, None)]
+    finally:
+        for place in [home, *home.rglob("*")]:
+            if (place / "data").is_dir() and local.status(place):
+                local.stop(place)
+        shutil.rmtree(home, ignore_errors=True)
