@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from datasurface.databases.postgres.types import keyable, physical_type
 from datasurface.errors import ConfigurationError
@@ -57,11 +57,13 @@ class PostgresAdapter:
         scheme, separator, _ = url.partition("://")
         if not separator or scheme.lower() not in _SCHEMES:
             return None
-        try:
-            parts = urlsplit(url)
-            port = parts.port or 5432
-        except ValueError as error:
-            raise ConfigurationError("the port or host of the PostgreSQL URL cannot be read") from error
+        split = _split(url)
+        if split is None:
+            raise ConfigurationError(
+                "the host or port of the PostgreSQL URL cannot be read",
+                hint="write / @ : # ? in a user or password as %2F %40 %3A %23 %3F",
+            )
+        parts, port = split
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         database = unquote(parts.path.removeprefix("/")) or options.get("dbname", "")
         host = unquote(parts.hostname or "") or options.get("host", "")
@@ -72,6 +74,15 @@ class PostgresAdapter:
         return PostgresDatabase(
             _identifier(database), host=host, port=port, database=database, tls=_tls(options.get("sslmode"))
         )
+
+
+def _split(url: str) -> tuple[SplitResult, int] | None:
+    """Return the URL's parts and its port; None if it has none that can be. The errors, which show them, end here."""
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port or 5432
+    except ValueError:
+        return None
 
 
 def _identifier(name: str) -> str:
