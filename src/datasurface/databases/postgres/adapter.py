@@ -80,9 +80,10 @@ def _split(url: str) -> tuple[SplitResult, int] | None:
     """Return the URL's parts and its port; None if it has none that can be. The errors, which show them, end here."""
     try:
         parts = urlsplit(url)
-        return parts, parts.port or 5432
+        port = parts.port or 5432
     except ValueError:
         return None
+    return parts, port
 
 
 def _identifier(name: str) -> str:
