@@ -120,7 +120,7 @@ class Workbench:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.target) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query.encode()).fetchall()
 
 
 def compiled(ecosystem: Ecosystem) -> Release:

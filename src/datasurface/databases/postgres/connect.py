@@ -66,7 +66,7 @@ def connect(login: Login) -> psycopg.Connection[Any]:
     try:
         connection = psycopg.connect(**parameters(login), autocommit=True, prepare_threshold=3)
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
-        connection.execute(f"SELECT {calls}")
+        connection.execute(f"SELECT {calls}".encode())
     except psycopg.Error as error:
         raise _connection_error(error, login) from None
     connection.autocommit = False

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg import sql
@@ -188,7 +188,7 @@ class _Reading:
 
     def _statement(self, dataset: JobDataset) -> sql.Composed:
         casts = self._casts[dataset.name]
-        columns = sql.SQL(", ").join(_expression(c, cast=casts[c.name]) for c in dataset.columns)
+        columns = sql.SQL(", ").join(_expression(c, needs_cast=casts[c.name]) for c in dataset.columns)
         schema = dataset.source_schema or self._source._schema()  # noqa: SLF001
         table = sql.Identifier(schema, dataset.source_table)
         return sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT BINARY)").format(columns, table)
@@ -233,11 +233,11 @@ class _Reading:
                 self._source.give_back(connection)
 
 
-def _expression(column: JobColumn, *, cast: bool) -> sql.Composable:
+def _expression(column: JobColumn, *, needs_cast: bool) -> sql.Composable:
     name = sql.Identifier(column.source)
-    if not cast:
+    if not needs_cast:
         return name
-    return sql.SQL("{}::{}").format(name, sql.SQL(physical_type(column.type) or "text"))
+    return sql.SQL("{}::{}").format(name, sql.SQL(cast("LiteralString", physical_type(column.type) or "text")))
 
 
 def _casts(dataset: JobDataset, table: SourceTable, shown: str) -> dict[str, bool]:
