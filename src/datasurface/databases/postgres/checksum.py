@@ -7,7 +7,7 @@ physical types of the model and the pinned settings of `connect`. Sums are over 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -109,5 +109,5 @@ def _text(columns: tuple[JobColumn, ...], *, source: bool) -> sql.Composable:
 def _value(column: JobColumn, *, source: bool) -> sql.Composable:
     """Return a column in the model's physical type; zero has no sign, as equality has it."""
     name = sql.Identifier(column.source if source else column.name)
-    typed = sql.SQL("{}::{}").format(name, sql.SQL(cast("LiteralString", type_of(column))))
+    typed = sql.SQL("{}::{}").format(name, sql.SQL(type_of(column)))  # pyright: ignore[reportArgumentType]
     return sql.SQL("({} + 0)").format(typed) if isinstance(column.type, Float32 | Float64) else typed

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -17,7 +17,8 @@ from datasurface.databases.base import CopyFeed, Feed, Login, SourceTable
 from datasurface.databases.postgres import checksum
 from datasurface.databases.postgres.catalog import read_table, read_tables
 from datasurface.databases.postgres.connect import connect, explain, is_transient
-from datasurface.databases.postgres.types import Reads, physical_type, reads_as
+from datasurface.databases.postgres.ddl import type_of
+from datasurface.databases.postgres.types import Reads, reads_as
 from datasurface.errors import DataSurfaceError, SourceError, TransientError
 from datasurface.release.job import JobColumn, JobDataset
 
@@ -237,7 +238,7 @@ def _expression(column: JobColumn, *, needs_cast: bool) -> sql.Composable:
     name = sql.Identifier(column.source)
     if not needs_cast:
         return name
-    return sql.SQL("{}::{}").format(name, sql.SQL(cast("LiteralString", physical_type(column.type) or "text")))
+    return sql.SQL("{}::{}").format(name, sql.SQL(type_of(column)))  # pyright: ignore[reportArgumentType] # a type name of ours
 
 
 def _casts(dataset: JobDataset, table: SourceTable, shown: str) -> dict[str, bool]:
