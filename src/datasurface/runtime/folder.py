@@ -20,7 +20,7 @@ from datasurface.release.job import PlatformSpec
 from datasurface.runtime.compile_model import compile_model
 from datasurface.runtime.platform import RunningPlatform, open_platform
 
-__all__ = ["ModelFolder", "checked_folder", "platform_of_stream", "read_folder", "unknown_stream"]
+__all__ = ["ModelFolder", "checked_folder", "read_folder", "unknown_stream"]
 
 _LISTED = 20
 
@@ -90,23 +90,6 @@ def checked_folder(
     release, report = compile_model(folder, environment)
     chosen = () if report.errors else _chosen(release, platform)
     return ModelFolder(folder=folder, release=release, platforms=chosen, environ=environ), report
-
-
-def platform_of_stream(
-    opened: list[tuple[RunningPlatform, PlatformSpec]], streams: Mapping[str, list[str]], stream: str
-) -> RunningPlatform:
-    """Return the one platform that runs a stream; `streams` are those of each platform, by its name.
-
-    Raises:
-        ConfigurationError: none runs it, or several do.
-    """
-    found = [running for running, _ in opened if stream in streams[running.name]]
-    if not found:
-        raise unknown_stream(stream, {name for names in streams.values() for name in names})
-    if len(found) > 1:
-        names = ", ".join(running.name for running in found)
-        raise ConfigurationError(f"stream {stream!r} runs on several platforms", hint=f"--platform: one of {names}")
-    return found[0]
 
 
 def unknown_stream(stream: str, known: set[str]) -> ConfigurationError:

@@ -1,0 +1,65 @@
+"""`datasurface history`: the ledger of one stream."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from datasurface.cli.plan import platform_option
+from datasurface.cli.session import Session, json_option, model_options, print_json
+from datasurface.cli.tables import moment, print_table
+from datasurface.runtime.folder import read_folder
+from datasurface.runtime.one_stream import StreamBatch, history, open_stream
+from datasurface.store.ledger import DatasetCounts
+
+__all__ = ["command"]
+
+_COLUMNS = ("batch", "state", "started", "seconds", "read", "inserted", "updated", "deleted", "error")
+
+
+@click.command("history")
+@click.argument("stream")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many batches.")
+@click.option("--datasets", "by_dataset", is_flag=True, help="Show what each dataset had of each batch.")
+@platform_option
+@json_option
+@model_options
+def command(
+    *, session: Session, stream: str, limit: int, by_dataset: bool, platform_name: str | None, as_json: bool
+) -> int:
+    r"""Show the batches of STREAM, the newest first.
+
+    \b
+    --json prints one document with the keys
+      platform, stream
+      batches  a list with, for each batch: batch, state, started_at, finished_at, read_at, rows_read,
+               inserted, updated, deleted, release, error, and datasets: a list with dataset,
+               rows_read, inserted, updated, deleted
+    """
+    model = read_folder(session.folder, session.environment, os.environ, platform=platform_name)
+    with open_stream(model, stream) as running:
+        found = history(running, stream, limit)
+    if as_json:
+        print_json({"platform": running.name, "stream": stream, "batches": [batch.to_json() for batch in found]})
+    elif found:
+        rows = [row for batch in found for row in _rows(batch, by_dataset=by_dataset)]
+        print_table(_COLUMNS, rows)
+    else:
+        click.echo(f"stream {stream} has not run yet")
+    return 0
+
+
+def _rows(found: StreamBatch, *, by_dataset: bool) -> list[tuple[object, ...]]:
+    batch = found.batch
+    took = f"{(batch.finished_at - batch.started_at).total_seconds():.2f}" if batch.finished_at else ""
+    rows: list[tuple[object, ...]] = [
+        (batch.batch_id, batch.state.value, moment(batch.started_at), took, *_numbers(batch.counts), batch.error or "")
+    ]
+    if by_dataset:
+        rows += [("", f"  {name}", "", "", *_numbers(c), "") for name, c in sorted(found.datasets.items())]
+    return rows
+
+
+def _numbers(counts: DatasetCounts) -> tuple[int, int, int, int]:
+    return counts.rows_read, counts.inserted, counts.updated, counts.deleted

@@ -1,0 +1,172 @@
+"""Why a stream exists, what it reads, and why it does not run at this moment; in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from datasurface.errors import DataSurfaceError
+from datasurface.graph.build import build_graph
+from datasurface.graph.reasons import why
+from datasurface.model.capture import External
+from datasurface.model.ecosystem import Ecosystem
+from datasurface.model.infrastructure import EmbeddedPostgres
+from datasurface.release.job import JobSpec, PlatformSpec
+from datasurface.runtime.embedded import embedded_of
+from datasurface.runtime.facts import PlatformFacts, read_facts
+from datasurface.runtime.folder import ModelFolder, unknown_stream
+from datasurface.runtime.status import StreamStatus, every_text, stream_status
+from datasurface.secrets.resolve import resolve
+
+__all__ = ["Explanation", "explain", "now_sentences"]
+
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What can be told of one stream on one platform.
+
+    Attributes:
+        exists: Why it exists, nearest reason first.
+        reads: What it reads, and when.
+        now: Why it runs or does not run now, the first thing to mend first.
+        status: Where it stands; None if it is not in the active release.
+    """
+
+    platform: str
+    stream: str
+    exists: tuple[str, ...]
+    reads: tuple[str, ...]
+    now: tuple[str, ...]
+    status: StreamStatus | None
+
+    def to_json(self) -> dict[str, object]:
+        """Return what `--json` prints."""
+        return {
+            "platform": self.platform,
+            "stream": self.stream,
+            "exists": list(self.exists),
+            "reads": list(self.reads),
+            "now": list(self.now),
+            "status": self.status.to_json() if self.status else None,
+        }
+
+
+def explain(model: ModelFolder, stream: str) -> list[Explanation]:
+    """Explain a stream on each platform that has it, in the active release or in the model folder.
+
+    Raises:
+        ConfigurationError: neither has such a stream.
+        StoreError: a merge database is out of reach.
+    """
+    found: list[Explanation] = []
+    known: set[str] = set()
+    for spec in model.platforms:
+        facts = _facts(model, spec)
+        wanted = spec.job(stream)
+        active = facts.spec.job(stream) if facts and facts.spec else None
+        job = active or wanted
+        known.update(j.stream for j in (*spec.jobs, *(facts.spec.jobs if facts and facts.spec else ())))
+        if job is None:
+            continue
+        status = stream_status(job, facts.streams[stream], facts.now) if facts and active else None
+        found.append(
+            Explanation(
+                platform=spec.name,
+                stream=stream,
+                exists=tuple(_why(model, facts if active else None, spec.name, stream)),
+                reads=tuple(_reads(job)),
+                now=tuple(_now(model, spec, job, status, wanted=wanted is not None)),
+                status=status,
+            )
+        )
+    if not found:
+        raise unknown_stream(stream, known)
+    return found
+
+
+def now_sentences(status: StreamStatus) -> Iterator[str]:
+    """Yield why a stream of the active release runs or does not run."""
+    facts = status.facts
+    last = facts.last
+    if facts.running:
+        yield f"it runs now: {facts.owner} holds it, last heard of {facts.silent or 0:.0f} s ago"
+        return
+    if facts.stale:
+        yield f"{facts.owner} held it and has been silent for {facts.silent or 0:.0f} s: the next run takes it over"
+    if last is None:
+        yield "it has never run"
+    elif facts.state == "parked":
+        yield f"batch {last.batch_id} is parked: {last.error}"
+        yield f"look at the source; then `datasurface accept {facts.stream}`, or the next run reads anew"
+    elif facts.state in {"failed", "abandoned"}:
+        yield f"batch {last.batch_id} was {last.state.value} at {last.finished_at:%Y-%m-%d %H:%M:%SZ}: {last.error}"
+    elif facts.state == "waiting":
+        yield f"batch {last.batch_id} is read and waits to be merged{f': {last.error}' if last.error else ''}"
+    elif facts.state == "interrupted":
+        yield f"batch {last.batch_id} was interrupted; the next run begins it again"
+    yield _due(status)
+
+
+def _due(status: StreamStatus) -> str:
+    if status.next_due is None:
+        if status.every == "external":
+            return "it runs only when something outside asks for it: `datasurface run --once --stream`"
+        return f"its schedule {status.every!r} cannot be followed here; see `datasurface doctor`"
+    if status.overdue > _PATIENCE:
+        return f"it has been due for {status.overdue:.0f} s: no `datasurface run` follows the schedule, or all are busy"
+    if status.overdue > 0:
+        return "it is due now"
+    return f"it is not due before {status.next_due:%Y-%m-%d %H:%M:%SZ}"
+
+
+def _facts(model: ModelFolder, spec: PlatformSpec) -> PlatformFacts | None:
+    """Read a platform's tables; None for an embedded one that was never made, which is not made for a question."""
+    embedded = embedded_of(model, spec.container)
+    if embedded is not None and not embedded.made:
+        return None
+    with model.open_one(spec) as running:
+        return read_facts(running)
+
+
+def _why(model: ModelFolder, facts: PlatformFacts | None, platform: str, stream: str) -> list[str]:
+    """Return the reasons, from the model that runs, or that of the folder for a stream that does not run yet."""
+    if facts is None or facts.model is None or facts.active == model.release.digest:
+        graph = model.release.graph
+    else:
+        graph = build_graph(Ecosystem.from_json(facts.model))
+    sentences = why(graph, stream)
+    on_this = f"on platform {platform}, "
+    return [s.removeprefix(on_this) for s in sentences if s.startswith(on_this) or not s.startswith("on platform ")]
+
+
+def _reads(job: JobSpec) -> Iterator[str]:
+    capture = type(job.capture).__name__
+    login = f"as {job.credential.name!r}" if job.credential else "with the driver's own login"
+    if isinstance(job.source, EmbeddedPostgres):
+        login = "as its owner"
+    every = job.capture.every
+    when = "on demand only" if isinstance(every, External) else f"every {every_text(every)}"
+    yield f"{capture} of {job.source.label()} {login}, {when}"
+    for dataset in job.datasets:
+        table = f"{dataset.source_schema}.{dataset.source_table}" if dataset.source_schema else dataset.source_table
+        yield f"table {table} as {job.datastore}.{dataset.name}, history {dataset.history.value}"
+
+
+def _now(
+    model: ModelFolder, spec: PlatformSpec, job: JobSpec, status: StreamStatus | None, *, wanted: bool
+) -> Iterator[str]:
+    if status is None:
+        yield "it is not in the active release: run `datasurface apply`"
+    if not wanted:
+        yield "the model folder no longer asks for it: the next `datasurface apply` ends it"
+    if not isinstance(job.source, EmbeddedPostgres):
+        try:
+            resolve(job.credential, spec.secrets, model.environ)
+        except DataSurfaceError as error:
+            yield f"its source cannot be logged in to from here: {error.message}"
+    if status is not None:
+        yield from now_sentences(status)
+    elif isinstance(job.capture.every, External):
+        yield "it runs only when something outside asks for it"
