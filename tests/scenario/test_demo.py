@@ -248,6 +248,7 @@ def test_the_demo_shows_exactly_what_was_done_and_may_be_run_twice(
     assert first.returncode == 0, first.stderr
     outcome = json.loads(first.stdout)
     assert outcome["exact"] is True
+    assert set(outcome["audited"].values()) == {True}
     assert outcome["folder"] == str(place / "datasurface-demo")
     assert [c["rows"] for c in outcome["changes"]] == [39, 357, 719, 1, 1, 15]
     uncancelled = sum(row[_FLIGHTS.index("dep_time")] is None and row[0] == 2013 for row in before.flights)
@@ -271,6 +272,7 @@ def test_the_demo_shows_exactly_what_was_done_and_may_be_run_twice(
     told, _, commands = second.stdout.partition("From here")
     assert max(map(len, told.splitlines())) <= 100
     assert "counts exactly the 1,132 rows" in told
+    assert "5 of 5 datasets are equal to the source, 368,420 rows" in told
     assert "-m datasurface connect delays --psql -m datasurface-demo" in commands
     assert (model.parent / "eco.py.1").read_text().endswith("# mine\n")
     assert not model.read_text().endswith("# mine\n")

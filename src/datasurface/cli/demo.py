@@ -24,8 +24,9 @@ def command(folder: Path | None, as_json: bool) -> int:
 
     Starts two PostgreSQL servers, loads one with the flights, applies a model with three consumers, ingests, lets a day
     of changes pass at the source, ingests again, and shows what each consumer sees, histories and the ledger. A
-    further run starts over; changes that were made to its model are kept beside it. The exit code is 1 if the ledger
-    does not count exactly what was changed.
+    further run starts over; changes that were made to its model are kept beside it.
+
+    Exit code 1: the ledger or the audit differs from what was done at the source.
 
     \b
     --json prints one document with the keys
@@ -35,10 +36,11 @@ def command(folder: Path | None, as_json: bool) -> int:
       changes                what was done there: told, dataset, action, rows
       batches                the result of each batch: stream, batch_id, state, counts
       datasets               the ledger's counts of each batch, by dataset
+      audited                whether the audit found each dataset equal to the source
       consumers              what they saw: a list of title, sql, columns, rows
       history                the versions of one flight: title, sql, columns, rows
       as_of                  cancelled flights as of the first batch and now, in the same form
-      exact                  whether the ledger counts what was changed
+      exact                  whether ledger and audit agree with what was done at the source
     """
     from datasurface.demo.ending import tell_ending  # noqa: PLC0415 - the help needs none of it
     from datasurface.demo.folder import DEFAULT_FOLDER  # noqa: PLC0415

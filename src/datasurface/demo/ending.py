@@ -20,11 +20,10 @@ def tell_ending(outcome: Outcome, teller: Teller) -> None:
     teller.section("What was proved")
     changed = sum(rows for _, rows in outcome.changes)
     if outcome.exact:
-        teller.line(
-            f"The ledger counts exactly the {changed:,} rows that were changed at the source, dataset by dataset."
-        )
+        teller.line(f"The ledger counts exactly the {changed:,} rows that were changed, dataset by dataset.")
+        teller.line("The audit found no difference between the source and what consumers see.")
     else:
-        teller.line("The ledger does not count what was changed at the source. This is a fault of DataSurface.")
+        teller.line("The ledger or the audit differs from what was done at the source: a fault of DataSurface.")
     teller.line(f"All of this took {outcome.seconds:.1f} s.")
 
     program, folder = _program(), shlex.quote(str(_short(outcome.folder)))

@@ -47,6 +47,7 @@ class Outcome:
         changes: What was done at the source, each with its rows.
         batches: The results of both ingestions, by stream.
         datasets: What the ledger says of them, by dataset.
+        audited: Whether the audit found each dataset equal to the source, by `store.dataset`.
         consumers: What the consumers saw in the end.
         history: The versions of one flight.
         as_of: The number of cancelled flights as of the first batch, and now.
@@ -59,18 +60,19 @@ class Outcome:
     changes: tuple[tuple[Change, int], ...]
     batches: tuple[BatchReport, ...]
     datasets: tuple[DatasetCount, ...]
+    audited: dict[str, bool]
     consumers: tuple[Answer, ...]
     history: Answer
     as_of: Answer
 
     @property
     def exact(self) -> bool:
-        """Whether the ledger says exactly what was done at the source."""
+        """Whether the ledger says exactly what was done at the source, and the audit found no difference."""
         first = min(d.batch_id for d in self.datasets)
         loads = [d for d in self.datasets if d.batch_id == first]
         plain = all((d.rows_read, d.updated, d.deleted) == (d.inserted, 0, 0) for d in loads)
         same_loads = sorted(d.inserted for d in loads) == sorted(self.loaded.values())
-        return plain and same_loads and self._done() == self._booked(first)
+        return all(self.audited.values()) and plain and same_loads and self._done() == self._booked(first)
 
     def to_json(self) -> dict[str, object]:
         """Return the outcome as `--json` prints it."""
@@ -85,6 +87,7 @@ class Outcome:
             ],
             "batches": [asdict(report) for report in self.batches],
             "datasets": [asdict(count) for count in self.datasets],
+            "audited": self.audited,
             "consumers": [answer.to_json() for answer in self.consumers],
             "history": self.history.to_json(),
             "as_of": self.as_of.to_json(),

@@ -1,6 +1,6 @@
 """The demonstration from beginning to end: servers, source, model, two ingestions with a day between, and questions.
 
-It runs in this process what the commands `apply` and `run --once` run.
+It runs in this process what the commands `apply`, `run --once` and `audit` run.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from datasurface.demo.outcome import Outcome, dataset_counts
 from datasurface.demo.questions import AS_OF, CONSUMERS, DATASETS, HISTORY, LEDGER, Answer, Question, ask
 from datasurface.demo.source import csv_folder, load_source
 from datasurface.demo.teller import Teller
+from datasurface.engine.audit import DatasetAudit
 from datasurface.errors import BatchFailedError, ConfigurationError, StoreError
 from datasurface.model.infrastructure import EmbeddedPostgres
-from datasurface.release.compile import Release
 from datasurface.runtime.apply import plan_and_apply
-from datasurface.runtime.compile_model import compile_model, require_ok
-from datasurface.runtime.job import JobRunner, report_of
-from datasurface.runtime.platform import RunningPlatform, open_platform
+from datasurface.runtime.audit import audit_model
+from datasurface.runtime.compile_model import keep_release, require_ok
+from datasurface.runtime.folder import ModelFolder, checked_folder
+from datasurface.runtime.progress import NullProgress
 from datasurface.runtime.report import BatchReport
-from datasurface.runtime.scheduler import Scheduler
+from datasurface.runtime.running import run_once
+from datasurface.runtime.stopping import Stopping
 
 __all__ = ["run_demo"]
 
@@ -62,24 +64,19 @@ class _Demo:
 
     def run(self) -> Outcome:
         """Run all steps."""
-        release, report = compile_model(self._folder)
+        model, report = checked_folder(self._folder, None, self._environ)
         require_ok(report)
-        source_uri, platform_uri = self._ground(release)
+        source_uri, platform_uri = self._ground(model)
         loaded = self._load(source_uri)
-        spec = release.platforms[0]
-        with open_platform(spec, self._folder, self._environ) as running:
-            self._apply(running, release)
-            runner = JobRunner(running)
-            try:
-                first = self._ingest(runner, release, "First ingestion: everything is new")
-                changes = self._day(source_uri)
-                second = self._ingest(runner, release, "Second ingestion: only what changed")
-            finally:
-                runner.close()
-        return self._show(platform_uri, loaded, changes, [*first, *second])
+        self._apply(model)
+        first = self._ingest(model, "First ingestion: everything is new")
+        changes = self._day(source_uri)
+        second = self._ingest(model, "Second ingestion: only what changed")
+        audits = self._audit()
+        return self._show(platform_uri, loaded, changes, [*first, *second], audits)
 
-    def _ground(self, release: Release) -> tuple[str, str]:
-        spec = release.platforms[0]
+    def _ground(self, model: ModelFolder) -> tuple[str, str]:
+        spec = model.platforms[0]
         with self._teller.step("Start a PostgreSQL server for the source and one for the platform"):
             uris = []
             for container in (spec.jobs[0].source, spec.container):
@@ -97,25 +94,36 @@ class _Demo:
             self._teller.line(", ".join(f"{rows:,} {name}" for name, rows in loaded.items()))
         return loaded
 
-    def _apply(self, running: RunningPlatform, release: Release) -> None:
-        spec = release.platforms[0]
+    def _apply(self, model: ModelFolder) -> None:
         with self._teller.step("Apply the model: tables for the platform, views for each consumer"):
-            applied = plan_and_apply(running, spec, release.digest, release.model_json)
-            for operation, reason in applied.waiting:
-                raise StoreError(f"{operation.sentence()}: {reason}")
-            self._teller.line(f"{len(spec.jobs)} streams and {len(spec.views)} consumer datasets, from one eco.py")
+            keep_release(model.release, self._folder)
+            with model.open() as opened:
+                for running, spec in opened:
+                    applied = plan_and_apply(running, spec, model.release.digest, model.release.model_json)
+                    for operation, reason in applied.waiting:
+                        raise StoreError(f"{operation.sentence()}: {reason}")
+                    self._teller.line(
+                        f"{len(spec.jobs)} streams feed {len(spec.views)} views of consumers, derived from one eco.py"
+                    )
 
-    def _ingest(self, runner: JobRunner, release: Release, title: str) -> list[BatchReport]:
-        with self._teller.step(title):
-            scheduler = Scheduler(
-                lambda job: report_of(runner.run(job, release.digest)), on_report=lambda _report: None
-            )
-            reports = sorted(scheduler.run_once(release.platforms[0].jobs), key=lambda report: report.stream)
+    def _ingest(self, model: ModelFolder, title: str) -> list[BatchReport]:
+        with self._teller.step(title), Stopping() as stopping:
+            reports = sorted(run_once(model, NullProgress(), stopping), key=lambda report: report.stream)
+            if stopping.event.is_set():
+                raise KeyboardInterrupt
             for report in reports:
                 self._teller.line(_said(report))
                 if report.state != "merged":
                     raise BatchFailedError(f"stream {report.stream!r}: {report.error or report.state}")
         return reports
+
+    def _audit(self) -> list[DatasetAudit]:
+        with self._teller.step("Audit: what consumers see, compared with the source by checksums in each database"):
+            audits = audit_model(self._folder, None, None, self._environ)
+            equal = sum(audit.ok and not audit.changed_since for audit in audits)
+            rows = sum(audit.rows for audit in audits)
+            self._teller.line(f"{equal} of {len(audits)} datasets are equal to the source, {rows:,} rows")
+        return audits
 
     def _day(self, uri: str) -> list[tuple[Change, int]]:
         with self._teller.step("One day passes at the source"):
@@ -125,7 +133,12 @@ class _Demo:
         return changes
 
     def _show(
-        self, uri: str, loaded: dict[str, int], changes: Sequence[tuple[Change, int]], batches: Sequence[BatchReport]
+        self,
+        uri: str,
+        loaded: dict[str, int],
+        changes: Sequence[tuple[Change, int]],
+        batches: Sequence[BatchReport],
+        audits: Sequence[DatasetAudit],
     ) -> Outcome:
         with psycopg.connect(uri, sslmode="disable", options="-c default_transaction_read_only=on") as connection:
             consumers = tuple([self._ask(connection, question) for question in CONSUMERS])
@@ -142,6 +155,7 @@ class _Demo:
             changes=tuple(changes),
             batches=tuple(batches),
             datasets=datasets,
+            audited={f"{a.stream}.{a.dataset}": a.ok and not a.changed_since for a in audits},
             consumers=consumers,
             history=history,
             as_of=as_of,

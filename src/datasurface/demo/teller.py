@@ -64,7 +64,8 @@ class Teller:
             table.add_column(name, justify="right" if numeric else "left", overflow="fold")
         for row in answer.rows:
             table.add_row(*[_said(value) for value in row])
-        self._console.print(Padding(table, (1, 0, 0, _INDENT), expand=False))
+        self._console.print()
+        self._console.print(Padding(table, (0, 0, 0, _INDENT), expand=False))
 
 
 def _is_number(value: object) -> bool:
