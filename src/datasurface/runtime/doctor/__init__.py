@@ -1,0 +1,8 @@
+"""What `datasurface doctor` looks at, from where the jobs would run: machine, model, secrets and containers."""
+
+from __future__ import annotations
+
+from datasurface.runtime.doctor.check import Check, Verdict
+from datasurface.runtime.doctor.examine import examine
+
+__all__ = ["Check", "Verdict", "examine"]
