@@ -51,7 +51,7 @@ class _Verbs(click.Group):
             return None
         module = importlib.import_module(f"datasurface.cli.{VERBS[cmd_name]}")
         command: click.Command = module.command
-        return command
+        return _unwrapped(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -60,6 +60,14 @@ class _Verbs(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             raise click.UsageError(f"{error.message} The verbs are: {', '.join(VERBS)}.", ctx) from error
+
+
+def _unwrapped(command: click.Command) -> click.Command:
+    r"""Let click see the mark `\b`, which docstrings hold as two characters: what follows is not to be wrapped."""
+    command.help = (command.help or "").replace("\\b\n", "\b\n")
+    for child in command.commands.values() if isinstance(command, click.Group) else ():
+        _unwrapped(child)
+    return command
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
