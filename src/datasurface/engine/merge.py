@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
 from datasurface.databases.merge import DeltaCounts, Staging, StagingKind
+from datasurface.engine.capture.snapshot import StagedBatch
 from datasurface.engine.context import BatchContext
 from datasurface.engine.guard import verdict
 from datasurface.errors import BatchFailedError
 from datasurface.model.vocabulary import History
 from datasurface.release.job import JobDataset
 from datasurface.store import ledger
-from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts
-from datasurface.store.streams import Claim, DatasetState, advance, dataset_states, hold, save_dataset
+from datasurface.store.ledger import BatchState, DatasetCounts
+from datasurface.store.streams import Claim, DatasetState, advance, hold, save_dataset
 from datasurface.store.tables import bind, views
 
 __all__ = ["ParkedError", "merge"]
@@ -39,8 +41,12 @@ class _Work:
     delta: DeltaCounts
 
 
-def merge(context: BatchContext, claim: Claim, batch: BatchRow, *, guarded: bool) -> DatasetCounts:
+def merge(
+    context: BatchContext, claim: Claim, batch: StagedBatch, states: Mapping[str, DatasetState], *, guarded: bool
+) -> DatasetCounts:
     """Publish all datasets of a staged batch, its ledger row and the new position in one transaction.
+
+    The same transaction gives the stream back.
 
     Returns:
         The counts over all datasets.
@@ -51,26 +57,22 @@ def merge(context: BatchContext, claim: Claim, batch: BatchRow, *, guarded: bool
         LostStreamError: another run took the stream; nothing was changed.
     """
     store, schema = context.store, context.schema
-    if batch.read_at is None:
-        raise BatchFailedError(f"batch {batch.batch_id} of stream {claim.stream!r} was never read")
     with store.engine.begin() as connection:
         store.bound_waits(connection, lock=_LOCK_WAIT, idle=2 * context.silence)
         hold(connection, schema, claim)
-        staged = ledger.stagings(connection, schema, claim.stream, batch.batch_id)
-        states = dataset_states(connection, schema, claim.stream)
         work = [
             _examine(
-                context, connection, dataset, staged, states.get(dataset.name) or DatasetState(dataset=dataset.name)
+                context, connection, dataset, batch, states.get(dataset.name) or DatasetState(dataset=dataset.name)
             )
             for dataset in context.job.datasets
         ]
         if guarded:
             _guard(context, work)
-        counts = {w.dataset.name: _apply(context, connection, batch, batch.read_at, w) for w in work}
+        counts = {w.dataset.name: _apply(context, connection, batch, w) for w in work}
         total = sum(counts.values(), start=DatasetCounts())
         ledger.save_counts(connection, schema, claim.stream, batch.batch_id, counts)
         ledger.set_state(connection, schema, claim.stream, batch.batch_id, BatchState.MERGED, counts=total)
-        advance(connection, schema, claim, position=batch.candidate, read_at=batch.read_at)
+        advance(connection, schema, claim, position=batch.candidate, read_at=batch.read_at, give_back=True)
     return total
 
 
@@ -78,11 +80,11 @@ def _examine(
     context: BatchContext,
     connection: Connection,
     dataset: JobDataset,
-    staged: dict[str, Staging],
+    batch: StagedBatch,
     state: DatasetState,
 ) -> _Work:
     """Find a dataset's delta and check that it adds up with what was staged."""
-    staging = staged.get(dataset.name)
+    staging = batch.datasets.get(dataset.name)
     if staging is None:
         raise BatchFailedError(f"dataset {dataset.name!r} was not staged")
     if staging.kind is StagingKind.FIRST:
@@ -104,9 +106,7 @@ def _guard(context: BatchContext, work: list[_Work]) -> None:
         raise ParkedError("; ".join(found))
 
 
-def _apply(
-    context: BatchContext, connection: Connection, batch: BatchRow, read_at: datetime, work: _Work
-) -> DatasetCounts:
+def _apply(context: BatchContext, connection: Connection, batch: StagedBatch, work: _Work) -> DatasetCounts:
     """Apply one dataset's delta, move its state, and leave no staging behind."""
     store, tables = context.store, context.tables(work.dataset)
     first = work.staging.kind is StagingKind.FIRST
@@ -115,11 +115,12 @@ def _apply(
         store.put_in_place(connection, tables, work.staging.table, statements)
     else:
         if not work.delta.empty:
-            _apply_delta(context, connection, batch, read_at, work)
-        store.drop_delta(connection, tables, work.staging)
+            _apply_delta(context, connection, batch, work)
+        if not work.delta.empty or work.staging.kind is not StagingKind.SMALL:
+            store.drop_delta(connection, tables, work.staging)
         store.empty_staging(connection, tables, work.staging)
-    state = _next_state(work, batch.batch_id, read_at)
-    state = _prune(context, connection, work.dataset, state, read_at)
+    state = _next_state(work, batch.batch_id, batch.read_at)
+    state = _prune(context, connection, work.dataset, state, batch.read_at)
     if state != work.state:
         save_dataset(connection, context.schema, context.job.stream, state)
     return DatasetCounts(
@@ -131,9 +132,7 @@ def _apply(
     )
 
 
-def _apply_delta(
-    context: BatchContext, connection: Connection, batch: BatchRow, read_at: datetime, work: _Work
-) -> None:
+def _apply_delta(context: BatchContext, connection: Connection, batch: StagedBatch, work: _Work) -> None:
     store, tables = context.store, context.tables(work.dataset)
     keeps_history = work.dataset.history is History.FULL and work.state.history_from is not None
     store.apply_delta(
@@ -142,7 +141,7 @@ def _apply_delta(
         work.dataset,
         work.staging,
         batch_id=batch.batch_id,
-        read_at=read_at,
+        read_at=batch.read_at,
         history_from=work.state.history_from if keeps_history else None,
         history_from_at=work.state.history_from_at if keeps_history else None,
     )

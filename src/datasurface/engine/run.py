@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from datasurface.databases.merge import KeyProblem
 from datasurface.engine.batch import BatchResult, Outcome, Situation, Step, steps
-from datasurface.engine.capture.snapshot import refuse_keys, stage
+from datasurface.engine.capture.snapshot import StagedBatch, refuse_keys, stage
 from datasurface.engine.context import BatchContext
 from datasurface.engine.merge import ParkedError, merge
 from datasurface.errors import (
@@ -24,7 +24,7 @@ from datasurface.errors import (
 )
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts
-from datasurface.store.streams import Claim, advance, claim, hold, release
+from datasurface.store.streams import Claim, DatasetState, advance, claim, dataset_states, hold, release
 
 __all__ = ["run_batch"]
 
@@ -79,6 +79,8 @@ class _Run:
         self._claim: Claim | None = None
         self._batch_id: int | None = None
         self._counts = DatasetCounts()
+        self._states: dict[str, DatasetState] = {}
+        self._staged: StagedBatch | None = None
         self.error = ""
 
     def result(self, outcome: Outcome, seconds: float) -> BatchResult:
@@ -129,13 +131,19 @@ class _Run:
 
     def _attempt(self) -> Outcome:
         context = self._context
+        self._staged = None
         with context.store.engine.begin() as connection:
             self._claim = held = claim(
                 connection, context.schema, context.job.stream, context.owner, silence=context.silence
             )
             last = ledger.last_batch(connection, context.schema, held.stream)
+            self._batch_id = last.batch_id if last is not None else None
+            self._states = dataset_states(connection, context.schema, held.stream)
             plan = steps(self._situation(connection, last))
-        self._batch_id = last.batch_id if last is not None else None
+            if plan[0] is Step.OPEN:
+                context.observe(Step.OPEN)
+                self._open(connection, held)
+                plan = plan[1:]
         with context.heart.beating(held):
             for step in plan:
                 context.observe(step)
@@ -171,11 +179,13 @@ class _Run:
             case Step.ABANDON:
                 self._abandon(held)
             case Step.OPEN:
-                self._open(held)
+                with self._context.store.engine.begin() as connection:
+                    hold(connection, self._context.schema, held)
+                    self._open(connection, held)
             case Step.CLEAR:
                 self._clear(held)
             case Step.STAGE:
-                stage(self._context, held, self._batch_id or 0)
+                self._staged = stage(self._context, held, self._batch_id or 0, self._states)
             case Step.MERGE:
                 self._merge(held)
 
@@ -189,20 +199,19 @@ class _Run:
             )
             self._drop_leftovers(connection)
 
-    def _open(self, held: Claim) -> None:
+    def _open(self, connection: Connection, held: Claim) -> None:
+        """Take the next number; the stream is held in this transaction."""
         context = self._context
-        with context.store.engine.begin() as connection:
-            hold(connection, context.schema, held)
-            ledger.open_batch(
-                connection,
-                context.schema,
-                held.stream,
-                held.next_batch,
-                held.token,
-                model_digest=context.model_digest,
-                job_digest=context.job.job_digest,
-            )
-            advance(connection, context.schema, held, next_batch=held.next_batch + 1)
+        ledger.open_batch(
+            connection,
+            context.schema,
+            held.stream,
+            held.next_batch,
+            held.token,
+            model_digest=context.model_digest,
+            job_digest=context.job.job_digest,
+        )
+        advance(connection, context.schema, held, next_batch=held.next_batch + 1)
         self._batch_id = held.next_batch
 
     def _clear(self, held: Claim) -> None:
@@ -223,27 +232,34 @@ class _Run:
 
     def _merge(self, held: Claim) -> None:
         context = self._context
-        with context.store.engine.connect() as connection:
-            batch = ledger.last_batch(connection, context.schema, held.stream)
-        if batch is None or batch.state not in (BatchState.STAGED, BatchState.PARKED):
-            raise BatchFailedError(f"stream {held.stream!r} has no staged batch")
-        self._batch_id = batch.batch_id
-        self._counts = batch.counts
         try:
-            self._counts = merge(context, held, batch, guarded=not self._accept)
-        except (IntegrityError, BatchFailedError) as error:
-            self._explain_keys(batch)
-            raise BatchFailedError(context.store.explain_error(error)) from error
+            if self._staged is None:
+                self._staged = self._read_staged(held)
+            self._counts = DatasetCounts(rows_read=sum(s.rows for s in self._staged.datasets.values()))
+            self._counts = merge(context, held, self._staged, self._states, guarded=not self._accept)
+            self._claim = None
         except Exception as error:
-            if context.store.is_integrity_error(error):
-                self._explain_keys(batch)
+            if isinstance(error, BatchFailedError) or context.store.is_integrity_error(error):
+                self._explain_keys(self._staged)
             raise
 
-    def _explain_keys(self, batch: BatchRow) -> None:
+    def _read_staged(self, held: Claim) -> StagedBatch:
+        """Return what an earlier run staged."""
+        schema = self._context.schema
+        with self._context.store.engine.connect() as connection:
+            batch = ledger.last_batch(connection, schema, held.stream)
+            if batch is None or batch.read_at is None:
+                raise BatchFailedError(f"stream {held.stream!r} has no staged batch")
+            staged = ledger.stagings(connection, schema, held.stream, batch.batch_id)
+        return StagedBatch(
+            batch_id=batch.batch_id, read_at=batch.read_at, candidate=batch.candidate or "{}", datasets=staged
+        )
+
+    def _explain_keys(self, batch: StagedBatch | None) -> None:
         """Raise `BatchFailedError` with the keys that are to blame, if it is keys."""
         context = self._context
+        staged = batch.datasets if batch is not None else {}
         with context.store.engine.connect() as connection:
-            staged = ledger.stagings(connection, context.schema, batch.stream, batch.batch_id)
             for dataset in context.job.datasets:
                 if dataset.name in staged:
                     problem: KeyProblem = context.store.key_problem(

@@ -165,11 +165,14 @@ def advance(
     next_batch: int | None = None,
     position: str | None = None,
     read_at: datetime | None = None,
+    give_back: bool = False,
 ) -> None:
-    """Move the stream forward; only what is given changes. The caller holds it."""
+    """Move the stream forward, and give it back if asked; only what is given changes. The caller holds it."""
     values: dict[str, object] = {"heartbeat": func.clock_timestamp()}
     given = {"next_batch": next_batch, "position": position, "read_at": read_at}
     values |= {name: value for name, value in given.items() if value is not None}
+    if give_back:
+        values |= {"owner": None, "heartbeat": None}
     bind(connection, schema).execute(update(streams).where(streams.c.stream == held.stream).values(**values))
 
 

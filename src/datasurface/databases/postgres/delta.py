@@ -12,7 +12,14 @@ from datasurface.databases.postgres.ddl import qualified, quote, type_of
 from datasurface.databases.postgres.types import canonical
 from datasurface.release.job import JobColumn, JobDataset
 
-__all__ = ["close_versions", "delta_columns", "find_delta", "find_duplicates", "find_nulls", "open_versions"]
+__all__ = ["COUNTS", "close_versions", "delta_columns", "find_delta", "find_duplicates", "find_nulls", "open_versions"]
+
+
+COUNTS = (
+    "SELECT count(*) FILTER (WHERE ds_op = 'I'), count(*) FILTER (WHERE ds_op = 'U'), "
+    "count(*) FILTER (WHERE ds_op = 'D') FROM"
+)
+"""Counts a delta by its operations; the delta's name follows."""
 
 
 def delta_columns(dataset: JobDataset) -> str:

@@ -57,7 +57,6 @@ class PostgresSource:
     def reading(self, datasets: Sequence[JobDataset], *, connections: int) -> Iterator[_Reading]:
         """Open one snapshot, verified against the model, from which feeds may be taken in parallel."""
         with self._borrowed() as leader:
-            leader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             reading = _Reading(self, leader, datasets, connections)
             try:
                 yield reading
@@ -96,18 +95,18 @@ class PostgresSource:
             self.give_back(connection)
 
     def take(self) -> psycopg.Connection[Any]:
-        """Return an idle connection that still answers, or a new one."""
+        """Return an idle connection that still answers, or a new one, in a transaction that keeps one snapshot."""
         while True:
             with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                return connect(self._login)
+                idle = self._idle.pop() if self._idle else None
+            connection = idle or connect(self._login)
             try:
-                connection.execute("SELECT")
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             except psycopg.Error:
                 connection.close()
+                if idle is None:
+                    raise
             else:
-                connection.rollback()
                 return connection
 
     def give_back(self, connection: psycopg.Connection[Any]) -> None:
@@ -183,7 +182,6 @@ class _Reading:
     def _follower(self) -> psycopg.Connection[Any]:
         """Return a connection that sees the leader's snapshot."""
         connection = self._source.take()
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._snapshot_id)))
         return connection
 

@@ -55,7 +55,6 @@ class PostgresStore:
             creator=lambda: connect(login),
             pool_size=5,
             max_overflow=connections,
-            pool_pre_ping=True,
             use_native_hstore=False,
         )
 
@@ -220,21 +219,17 @@ class PostgresStore:
     def find_delta(self, connection: Connection, tables: Tables, dataset: JobDataset, staging: Staging) -> DeltaCounts:
         """Compare staging with current, and keep what differs in the delta table of this batch."""
         raw = _raw(connection)
-        _run(raw, _JOIN_SETTINGS)
         name = ddl.qualified(tables.schema, _delta_table(tables, staging))
         query = delta.find_delta(tables, dataset, staging.table)
         if staging.kind is StagingKind.SMALL:
             if not _exists(raw, tables.schema, _delta_table(tables, staging)):
                 _run(raw, f"CREATE UNLOGGED TABLE {name} ({delta.delta_columns(dataset)})")
-            _run(raw, f"INSERT INTO {name} {query}")
+            found = f"WITH found AS (INSERT INTO {name} {query} RETURNING ds_op) {delta.COUNTS} found"
         else:
+            _run(raw, _JOIN_SETTINGS)
             _run(raw, f"CREATE UNLOGGED TABLE {name} AS {query}")
-        row = raw.execute(
-            _sql(
-                f"SELECT count(*) FILTER (WHERE ds_op = 'I'), count(*) FILTER (WHERE ds_op = 'U'), "
-                f"count(*) FILTER (WHERE ds_op = 'D') FROM {name}"
-            )
-        ).fetchone()
+            found = f"{delta.COUNTS} {name}"
+        row = raw.execute(_sql(found)).fetchone()
         inserted, updated, deleted = row or (0, 0, 0)
         return DeltaCounts(inserted=inserted, updated=updated, deleted=deleted)
 

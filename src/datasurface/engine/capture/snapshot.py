@@ -8,7 +8,9 @@ a writer that lost its stream is ever visible.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -21,22 +23,37 @@ from datasurface.names import shorten
 from datasurface.release.job import JobDataset
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchState, DatasetCounts
-from datasurface.store.streams import Claim, DatasetState, dataset_states, hold
+from datasurface.store.streams import Claim, DatasetState, hold
 
-__all__ = ["refuse_keys", "stage"]
+__all__ = ["StagedBatch", "refuse_keys", "stage"]
 
 _NAME_LIMIT = 63
 
 
-def stage(context: BatchContext, claim: Claim, batch_id: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedBatch:
+    """A batch that was read and waits for its merge.
+
+    Attributes:
+        batch_id: Its number.
+        read_at: When the source was read.
+        candidate: The position that becomes the stream's.
+        datasets: Where each dataset's rows are.
+    """
+
+    batch_id: int
+    read_at: datetime
+    candidate: str
+    datasets: Mapping[str, Staging]
+
+
+def stage(context: BatchContext, claim: Claim, batch_id: int, states: Mapping[str, DatasetState]) -> StagedBatch:
     """Read the source into staging and record the batch as staged.
 
     Raises:
         SourceError: the source does not fit the model or refuses to be read.
         BatchFailedError: a first load has duplicate or NULL keys.
     """
-    with context.store.engine.connect() as connection:
-        states = dataset_states(connection, context.schema, claim.stream)
     job = context.job
     kinds = {d.name: _kind(states.get(d.name, DatasetState(dataset=d.name))) for d in job.datasets}
     source = context.open_source()
@@ -44,11 +61,14 @@ def stage(context: BatchContext, claim: Claim, batch_id: int) -> None:
         read_at = max(reading.read_at, claim.read_at) if claim.read_at else reading.read_at
         large = [d for d in job.datasets if kinds[d.name] is not StagingKind.SMALL]
         staged = _load_large(context, claim, batch_id, reading, read_at, large, kinds)
+        candidate = json.dumps(dict(reading.position))
         with context.store.engine.begin() as connection:
             for dataset in job.datasets:
                 if kinds[dataset.name] is StagingKind.SMALL:
                     staged[dataset.name] = _load_small(context, connection, reading, dataset)
-            _record(context, connection, claim, batch_id, staged, read_at, json.dumps(dict(reading.position)))
+            batch = StagedBatch(batch_id=batch_id, read_at=read_at, candidate=candidate, datasets=staged)
+            _record(context, connection, claim, batch)
+    return batch
 
 
 def _kind(state: DatasetState) -> StagingKind:
@@ -57,26 +77,18 @@ def _kind(state: DatasetState) -> StagingKind:
     return StagingKind.SMALL if state.last_read < SMALL_ROWS else StagingKind.LARGE
 
 
-def _record(
-    context: BatchContext,
-    connection: Connection,
-    claim: Claim,
-    batch_id: int,
-    staged: dict[str, Staging],
-    read_at: datetime,
-    candidate: str,
-) -> None:
+def _record(context: BatchContext, connection: Connection, claim: Claim, batch: StagedBatch) -> None:
     hold(connection, context.schema, claim)
-    ledger.save_staging(connection, context.schema, claim.stream, batch_id, staged)
+    ledger.save_staging(connection, context.schema, claim.stream, batch.batch_id, batch.datasets)
     ledger.set_state(
         connection,
         context.schema,
         claim.stream,
-        batch_id,
+        batch.batch_id,
         BatchState.STAGED,
-        read_at=read_at,
-        candidate=candidate,
-        counts=DatasetCounts(rows_read=sum(s.rows for s in staged.values())),
+        read_at=batch.read_at,
+        candidate=batch.candidate,
+        counts=DatasetCounts(rows_read=sum(s.rows for s in batch.datasets.values())),
     )
 
 
