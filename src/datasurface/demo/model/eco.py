@@ -1,12 +1,13 @@
 """The flights that left New York City in 2013, as a DataSurface model.
 
 This file is all that anybody wrote: it says what data there is, who needs it and how. The tables, the reads, the
-merges, the histories and the views that `datasurface demo` shows are derived from it. Change it and see:
+merges, the histories and the views that `datasurface demo` shows are derived from it. Change it, and then, in this
+folder:
 
-    datasurface check      what DataSurface thinks of your change
-    datasurface plan       what it would do to the running system
-    datasurface apply      do it
-    datasurface run --once bring every consumer up to date
+    datasurface check         what DataSurface thinks of your change
+    datasurface plan          what it would do to the running system
+    datasurface apply         do it
+    datasurface run --once    bring every consumer up to date
 """
 
 from datasurface import *
