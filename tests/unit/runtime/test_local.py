@@ -166,7 +166,17 @@ def test_ports_of_projects_differ_and_stay(tmp_path: Path):
     assert Place.at(tmp_path / "1").first_port == Place.at(tmp_path / "1").first_port
 
 
-@pytest.mark.parametrize("text", ["", "garbage\n", "1\n/elsewhere\n", f"{os.getpid()}\n", "999999999\n", "-5\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("garbage\n", id="garbage"),
+        pytest.param("1\n/elsewhere\n", id="somebody-else's"),
+        pytest.param(f"{os.getpid()}\n", id="this-process"),
+        pytest.param("999999999\n", id="no-process"),
+        pytest.param("-5\n", id="negative"),
+    ],
+)
 def test_a_pid_file_that_is_not_true_is_no_server(tmp_path: Path, text: str):
     (tmp_path / "postmaster.pid").write_text(text)
     assert find(tmp_path) is None
