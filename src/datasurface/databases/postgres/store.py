@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import selectors
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,8 +11,10 @@ from typing import Any, cast
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 
 from datasurface.databases.audit import BucketSum, Change
 from datasurface.databases.base import Feed, Login
@@ -57,6 +60,8 @@ class PostgresStore:
             max_overflow=connections,
             use_native_hstore=False,
         )
+        event.listen(self.engine, "checkout", _refuse_lost)
+        event.listen(self.engine, "handle_error", _notice_loss)
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -379,6 +384,26 @@ class PostgresStore:
     def explain_error(self, error: BaseException) -> str:
         """Say a driver's error in one line, without values or secrets."""
         return explain(_original(error))
+
+
+def _refuse_lost(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Let the pool open new connections if this one has ended while idle: its socket then has something to say.
+
+    This asks the operating system, not the server, so it costs no round trip.
+    """
+    raw = cast("psycopg.Connection[Any]", connection)
+    with selectors.DefaultSelector() as selector:
+        if not raw.closed:
+            selector.register(raw.fileno(), selectors.EVENT_READ)
+        if raw.closed or selector.select(0):
+            raise InvalidatePoolError
+
+
+def _notice_loss(context: ExceptionContext) -> None:
+    """Count a connection as lost whose server said its last words on it, so that the pool opens another."""
+    error = context.original_exception
+    if isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized == "FATAL":
+        context.is_disconnect = True
 
 
 def _original(error: BaseException) -> BaseException:
