@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from datasurface.databases.merge import DeltaCounts, Staging, StagingKind
-from datasurface.engine.capture.snapshot import StagedBatch
+from datasurface.engine.capture.snapshot import StagedBatch, refuse_keys
 from datasurface.engine.context import BatchContext
 from datasurface.engine.guard import verdict
 from datasurface.errors import BatchFailedError
@@ -67,7 +67,7 @@ def merge(
             for dataset in context.job.datasets
         ]
         if guarded:
-            _guard(context, work)
+            _guard(context, connection, work)
         counts = {w.dataset.name: _apply(context, connection, batch, w) for w in work}
         total = sum(counts.values(), start=DatasetCounts())
         ledger.save_counts(connection, schema, claim.stream, batch.batch_id, counts)
@@ -99,11 +99,17 @@ def _examine(
     return _Work(dataset, staging, state, delta)
 
 
-def _guard(context: BatchContext, work: list[_Work]) -> None:
+def _guard(context: BatchContext, connection: Connection, work: list[_Work]) -> None:
+    """Stop a batch that deletes too much; one whose keys are wrong fails at once, for it could never be accepted."""
     reasons = [verdict(context.job.guard, w.dataset.name, w.state.rows, w.delta) for w in work if w.state.loaded]
     found = [reason for reason in reasons if reason is not None]
-    if found:
-        raise ParkedError("; ".join(found))
+    if not found:
+        return
+    for w in work:
+        refuse_keys(
+            w.dataset, context.store.key_problem(connection, context.tables(w.dataset), w.dataset, w.staging.table)
+        )
+    raise ParkedError("; ".join(found))
 
 
 def _apply(context: BatchContext, connection: Connection, batch: StagedBatch, work: _Work) -> DatasetCounts:
