@@ -8,7 +8,8 @@ import sys
 import click
 
 from datasurface.cli.logs import log_to_stderr
-from datasurface.cli.plan import platform_option, print_plan, show_errors
+from datasurface.cli.options import platform_option
+from datasurface.cli.plan import print_plan, show_errors
 from datasurface.cli.session import Session, model_options
 from datasurface.engine.operation import Operation
 from datasurface.errors import ApplyBlockedError

@@ -7,7 +7,7 @@ from collections import Counter
 
 import click
 
-from datasurface.cli.plan import platform_option
+from datasurface.cli.options import platform_option
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.cli.tables import print_table
 from datasurface.runtime.doctor import Verdict, examine

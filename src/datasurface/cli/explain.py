@@ -6,7 +6,7 @@ import os
 
 import click
 
-from datasurface.cli.plan import platform_option
+from datasurface.cli.options import platform_option
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.runtime.explain import Explanation, explain
 from datasurface.runtime.folder import read_folder

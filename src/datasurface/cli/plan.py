@@ -6,14 +6,13 @@ import os
 
 import click
 
+from datasurface.cli.options import platform_option
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.govern.report import Report
 from datasurface.runtime.folder import ModelFolder, checked_folder
 from datasurface.runtime.plan import Plan, make_plan
 
-__all__ = ["command", "platform_option", "print_plan", "show_errors"]
-
-platform_option = click.option("--platform", "platform_name", metavar="NAME", help="Only this platform of the model.")
+__all__ = ["command", "print_plan", "show_errors"]
 
 
 @click.command("plan")

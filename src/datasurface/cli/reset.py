@@ -6,7 +6,7 @@ import os
 
 import click
 
-from datasurface.cli.plan import platform_option
+from datasurface.cli.options import platform_option
 from datasurface.cli.session import Session, model_options
 from datasurface.runtime.folder import read_folder
 from datasurface.runtime.one_stream import open_stream, reset
