@@ -44,7 +44,6 @@ def create_ecosystem(stores, *, platform=PLATFORM, workspaces=None):
         zones=[GovernanceZone("usa", teams=[team])],
     )
 """
-POSTGRES_SOURCE = 'EmbeddedPostgres("local", database="shop")'
 
 
 class Project:
@@ -121,6 +120,17 @@ class Project:
         """Return how the owner reaches a database of the embedded server."""
         parts = urlsplit(self.run("connect").stdout.strip())
         return urlunsplit(parts._replace(path=f"/{database}"))
+
+    def postgres_source(self) -> None:
+        """Make a database `shop` beside the platform's; the model knows it as SHOP."""
+        self.run("local", "start")
+        self.query("CREATE DATABASE shop")
+        parts = urlsplit(self.uri())
+        self.environ["DATASURFACE_SHOP_USER"] = parts.username or ""
+        self.environ["DATASURFACE_SHOP_PASSWORD"] = parts.password or ""
+        where = f'host="{parts.hostname}", port={parts.port}, database="shop"'
+        shop = f'SHOP = PostgresDatabase("shop_db", {where}, credential="shop")'
+        (self.folder / "parts.py").write_text(f"{MODEL}\n\n{shop}\n")
 
     def query(self, statement: str, database: str = "acme") -> list[tuple[Any, ...]]:
         """Ask the embedded server as its owner."""

@@ -13,7 +13,7 @@ from datasurface.errors import ConfigurationError, DataSurfaceError, NothingActi
 from datasurface.release.job import JobSpec
 from datasurface.runtime.job import JobRunner, report_of
 from datasurface.runtime.platform import RunningPlatform
-from datasurface.runtime.progress import Progress
+from datasurface.runtime.progress import NullProgress, Progress
 from datasurface.runtime.report import BatchReport
 from datasurface.runtime.scheduler import JobSet
 from datasurface.store.ledger import forget_old, last_batches
@@ -105,7 +105,9 @@ class ActiveStreams:
             raise ConfigurationError(f"stream {job.stream!r} was dropped by the release {digest[:12]}") from error
 
     def _expected(self, job: JobSpec) -> int | None:
-        """Return how many rows the last read had, for a bar; None if nobody knows."""
+        """Return how many rows the last read had, for a bar; None if nobody knows or looks."""
+        if isinstance(self._progress, NullProgress):
+            return None
         with self._running.reading() as connection:
             states = dataset_states(connection, self._running.schema, job.stream)
         loaded = [state.last_read for state in states.values() if state.loaded]

@@ -1,0 +1,85 @@
+"""The long-lived `run`: stopped by signals, busy streams, a new release, a merge database that goes and returns."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from command_line import Project, Running, project
+
+
+@pytest.fixture
+def shop() -> Iterator[Project]:
+    """A project that reads a database `shop` on its own embedded server, with one batch merged."""
+    with project() as made:
+        made.postgres_source()
+        made.model('[store("crm", source=SHOP, every="2 seconds")]')
+        made.query(
+            "CREATE TABLE orders AS SELECT g::bigint AS id, 'n'::varchar(40) AS name FROM generate_series(1, 20) g",
+            "shop",
+        )
+        made.run("run", "--once")
+        yield made
+
+
+@contextmanager
+def blocked(shop: Project, *arguments: str) -> Iterator[tuple[Running, psycopg.Connection[tuple[object, ...]]]]:
+    """Run a command whose batch cannot go on, because the source's table is locked until the transaction ends."""
+    with psycopg.connect(shop.uri("shop")) as holder:
+        holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        with shop.running(*arguments) as running, psycopg.connect(shop.uri("shop"), autocommit=True) as watcher:
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            running.wait_for(lambda: watcher.execute(waiting).fetchone() != (0,), what="the batch waits")
+            yield running, holder
+
+
+def test_sigterm_lets_the_batch_end(shop: Project) -> None:
+    with blocked(shop, "run") as (running, holder):
+        assert shop.json("status")["platforms"][0]["streams"][0]["state"] == "running"
+        assert "it runs now: process" in shop.run("explain", "crm").stdout
+        busy = shop.run("run", "--once", code=1)
+        assert "state=busy" in busy.stderr
+        assert "is busy" in shop.run("reset", "crm", code=1).stderr
+        running.signal(signal.SIGTERM)
+        running.until("stopping when the batches that run have ended")
+        assert running.process.poll() is None
+        holder.rollback()
+        assert running.code() == 0
+        assert "stopped" in running.said
+        assert "Traceback" not in running.said
+    assert shop.json("status")["platforms"][0]["streams"][0]["state"] == "idle"
+
+
+def test_the_first_sigint_is_graceful_and_the_second_is_not(shop: Project) -> None:
+    with blocked(shop, "run", "--once") as (running, _):
+        running.signal(signal.SIGINT)
+        running.until("stopping when the batches that run have ended")
+        assert running.process.poll() is None
+        running.signal(signal.SIGINT)
+        assert running.code(10) == 130
+    assert shop.run("run", "--once").stdout == "1 stream: 1 idle; 0 rows changed\n"
+    with shop.running("run") as running:
+        running.until("following the schedules of 1 stream")
+        running.signal(signal.SIGINT)
+        assert running.code() == 130
+
+
+def test_it_follows_releases_and_survives_its_database(shop: Project) -> None:
+    with shop.running("run") as running:
+        running.until("stream=crm batch=3 state=idle")
+        shop.model('[store("crm", source=SHOP, every="2 seconds"), store("erp", source=SHOP, every="2 seconds")]')
+        shop.run("apply", "--yes")
+        running.until("stream=erp batch=1 state=merged read=20 inserted=20")
+        shop.run("local", "stop")
+        running.until("cannot see whether the active release has changed")
+        shop.run("local", "start")
+        shop.query("INSERT INTO orders VALUES (21, 'late')", "shop")
+        running.until(r"stream=crm batch=\d+ state=merged read=21 inserted=1")
+        running.until(r"stream=erp batch=\d+ state=merged read=21 inserted=1")
+        running.signal(signal.SIGTERM)
+        assert running.code() == 0
+        assert "Traceback" not in running.said
