@@ -115,7 +115,7 @@ def _print(lines: Sequence[Line], machine: dict[str, object], rows: int) -> None
 def _cells(line: Line) -> list[str]:
     verdict = "" if line.limit is None else "[red]missed[/red]" if line.missed else "[green]met[/green]"
     if not line.judged:
-        verdict = f"[dim]at {BUDGET_ROWS:,} rows[/dim]"
+        verdict = "[dim]not judged[/dim]" if line.limit is not None else ""
     return [
         line.group,
         line.case,
