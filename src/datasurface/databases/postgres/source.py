@@ -24,6 +24,9 @@ from datasurface.release.job import JobColumn, JobDataset
 
 __all__ = ["PostgresSource"]
 
+_LOCK_WAIT = "30s"
+"""How long a read waits for somebody who is changing a source table's shape."""
+
 
 class PostgresSource:
     """Reads one PostgreSQL database; keeps idle connections for the next batch."""
@@ -56,12 +59,18 @@ class PostgresSource:
     @contextmanager
     def reading(self, datasets: Sequence[JobDataset], *, connections: int) -> Iterator[_Reading]:
         """Open one snapshot, verified against the model, from which feeds may be taken in parallel."""
-        with self._borrowed() as leader:
-            reading = _Reading(self, leader, datasets, connections)
+        leader = self.take()
+        try:
+            with self.own_errors():
+                reading = _Reading(self, leader, datasets, connections)
             try:
                 yield reading
             finally:
                 reading.finish()
+        except BaseException:
+            leader.close()
+            raise
+        self.give_back(leader)
 
     def close(self) -> None:
         """Close every idle connection."""
@@ -81,18 +90,20 @@ class PostgresSource:
         """Lend a connection in a fresh transaction; it is rolled back and kept, or closed if anything went wrong."""
         connection = self.take()
         try:
-            yield connection
-        except DataSurfaceError:
-            connection.close()
-            raise
-        except psycopg.Error as error:
-            connection.close()
-            raise self.error(error) from error
+            with self.own_errors():
+                yield connection
         except BaseException:
             connection.close()
             raise
-        else:
-            self.give_back(connection)
+        self.give_back(connection)
+
+    @contextmanager
+    def own_errors(self) -> Iterator[None]:
+        """Make the driver's errors ours; only around what the source alone is asked: a target has the same driver."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self.error(error) from error
 
     def take(self) -> psycopg.Connection[Any]:
         """Return an idle connection that still answers, or a new one, in a transaction that keeps one snapshot."""
@@ -139,6 +150,7 @@ class _Reading:
         self._opened = 1
         self._lock = threading.Lock()
         self._snapshot_id: str | None = None
+        self._lock_tables(datasets)
         row = leader.execute("SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_current_snapshot()::text").fetchone()
         moment, snapshot = row if row is not None else (datetime.now(UTC), "")
         self.read_at: datetime = moment.astimezone(UTC)
@@ -146,6 +158,29 @@ class _Reading:
         if len(datasets) > 1 and self._limit > 1:
             self._export()
         self._casts = {d.name: self._verified(d) for d in datasets}
+
+    def _lock_tables(self, datasets: Sequence[JobDataset]) -> None:
+        """Keep tables as they are until they are read.
+
+        Truncating or rewriting a table hides its rows from snapshots that are older: it would look empty. Taking a lock
+        takes no snapshot. What cannot be locked, such as a materialized view, is read all the same.
+        """
+        tables = [self._table(d) for d in datasets]
+        if not self._lock_all(tables):
+            for table in tables:
+                self._lock_all([table])
+
+    def _lock_all(self, tables: list[sql.Identifier]) -> bool:
+        names = sql.SQL(", ").join(tables)
+        text = "SET LOCAL lock_timeout = {}; SAVEPOINT before; LOCK TABLE {} IN ACCESS SHARE MODE; RELEASE before"
+        try:
+            self._leader.execute(sql.SQL(text).format(sql.Literal(_LOCK_WAIT), names))
+        except psycopg.Error as error:
+            if is_transient(error):
+                raise
+            self._leader.execute("ROLLBACK TO before; RELEASE before")
+            return False
+        return True
 
     def _export(self) -> None:
         row = self._leader.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
@@ -181,8 +216,9 @@ class _Reading:
 
     def _follower(self) -> psycopg.Connection[Any]:
         """Return a connection that sees the leader's snapshot."""
-        connection = self._source.take()
-        connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._snapshot_id)))
+        with self._source.own_errors():
+            connection = self._source.take()
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(self._snapshot_id)))
         return connection
 
     def _statement(self, dataset: JobDataset) -> sql.Composed:
@@ -194,16 +230,18 @@ class _Reading:
 
     def checksums(self, dataset: JobDataset, buckets: int) -> Mapping[int, BucketSum]:
         """Return the sums of each bucket, computed at the source."""
-        return checksum.checksums(self._leader, dataset, self._table(dataset), buckets, source=True)
+        with self._source.own_errors():
+            return checksum.checksums(self._leader, dataset, self._table(dataset), buckets, source=True)
 
     def bucket_rows(
         self, dataset: JobDataset, buckets: int, wanted: Iterable[int], since: Mapping[str, object]
     ) -> Mapping[str, Change]:
         """Return the rows of some buckets; a row is old if the snapshot of the last batch saw it as it is."""
-        snapshot = str(since["snapshot"]) if self.knows_age(dataset, since) else None
-        return checksum.bucket_rows(
-            self._leader, dataset, self._table(dataset), buckets, wanted, source=True, since=snapshot
-        )
+        with self._source.own_errors():
+            snapshot = str(since["snapshot"]) if self.knows_age(dataset, since) else None
+            return checksum.bucket_rows(
+                self._leader, dataset, self._table(dataset), buckets, wanted, source=True, since=snapshot
+            )
 
     def _table(self, dataset: JobDataset) -> sql.Identifier:
         return sql.Identifier(dataset.source_schema or self._source._schema(), dataset.source_table)  # noqa: SLF001
