@@ -153,7 +153,7 @@ def test_killed_at_random(server: Server, tmp_path: Path, history: History, seed
                 _released(shop, bench, twin, other_bench)
                 _same_as_uninterrupted(shop, twin)
                 shop.change(number)
-    assert kills > 4
+    assert kills >= 4
 
 
 def _released(shop: Shop, bench: Workbench, twin: Shop, other: Workbench) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from datasurface.databases.merge import KeyProblem
 from datasurface.engine.batch import BatchResult, Outcome, Situation, Step, steps
-from datasurface.engine.capture.snapshot import StagedBatch, refuse_keys, stage
+from datasurface.engine.capture.snapshot import LOCK_WAIT, StagedBatch, refuse_keys, stage
 from datasurface.engine.context import BatchContext
 from datasurface.engine.merge import ParkedError, merge
 from datasurface.errors import (
@@ -51,7 +52,7 @@ def run_batch(
 
     Raises:
         LostStreamError: another run took the stream while this one was silent.
-        StoreError: the merge database is out of reach.
+        StoreError: the merge database is out of reach, or refuses.
     """
     began = time.monotonic()
     run = _Run(context, accept=accept)
@@ -81,6 +82,7 @@ class _Run:
         self._counts = DatasetCounts()
         self._states: dict[str, DatasetState] = {}
         self._staged: StagedBatch | None = None
+        self._shared = True
         self.error = ""
 
     def result(self, outcome: Outcome, seconds: float) -> BatchResult:
@@ -114,14 +116,16 @@ class _Run:
         except ParkedError as parked:
             return self._settle(BatchState.PARKED, Outcome.PARKED, str(parked))
         except (SQLAlchemyError, DataSurfaceError, OSError) as error:
-            self.error = store.explain_error(error) if not isinstance(error, DataSurfaceError) else error.message
+            self.error = self._said(error)
             if store.is_lock_timeout(error):
                 return Outcome.WAITING if final else None
             if store.is_transient(error) and not final:
                 return None
             return self._settle(BatchState.FAILED, Outcome.FAILED, self.error)
         except Exception as error:
-            self.error = store.explain_error(error)
+            self.error = self._said(error)
+            if store.is_lock_timeout(error):
+                return Outcome.WAITING if final else None
             if store.is_transient(error) and not final:
                 return None
             if not store.is_database_error(error):
@@ -129,13 +133,20 @@ class _Run:
                 raise
             return self._settle(BatchState.FAILED, Outcome.FAILED, self.error)
 
+    def _said(self, error: BaseException) -> str:
+        """Return an error in one line; a driver's bare one is the merge database's, for sources name themselves."""
+        if isinstance(error, DataSurfaceError):
+            return error.message
+        store = self._context.store
+        where = "merge database: " if store.is_database_error(error) else ""
+        return f"{where}{store.explain_error(error)}"
+
     def _attempt(self) -> Outcome:
         context = self._context
         self._staged = None
         with context.store.engine.begin() as connection:
-            self._claim = held = claim(
-                connection, context.schema, context.job.stream, context.owner, silence=context.silence
-            )
+            context.store.bound_waits(connection, lock=LOCK_WAIT, idle=2 * context.silence)
+            held = claim(connection, context.schema, context.job.stream, context.owner, silence=context.silence)
             last = ledger.last_batch(connection, context.schema, held.stream)
             self._batch_id = last.batch_id if last is not None else None
             self._states = dataset_states(connection, context.schema, held.stream)
@@ -144,6 +155,7 @@ class _Run:
                 context.observe(Step.OPEN)
                 self._open(connection, held)
                 plan = plan[1:]
+        self._claim = held
         with context.heart.beating(held):
             for step in plan:
                 context.observe(step)
@@ -179,20 +191,35 @@ class _Run:
             case Step.ABANDON:
                 self._abandon(held)
             case Step.OPEN:
-                with self._context.store.engine.begin() as connection:
-                    hold(connection, self._context.schema, held)
+                with self._holding(held) as connection:
                     self._open(connection, held)
             case Step.CLEAR:
                 self._clear(held)
             case Step.STAGE:
-                self._staged = stage(self._context, held, self._batch_id or 0, self._states)
+                self._stage(held)
             case Step.MERGE:
                 self._merge(held)
 
-    def _abandon(self, held: Claim) -> None:
+    @contextmanager
+    def _holding(self, held: Claim) -> Iterator[Connection]:
+        """Open a transaction that owns the stream; its waits are bounded, so nobody who stops in it stops others."""
         context = self._context
         with context.store.engine.begin() as connection:
+            context.store.bound_waits(connection, lock=LOCK_WAIT, idle=2 * context.silence)
             hold(connection, context.schema, held)
+            yield connection
+
+    def _stage(self, held: Claim) -> None:
+        """Read the source; the next attempt avoids the shared staging if a writer that was stopped still sits there."""
+        try:
+            self._staged = stage(self._context, held, self._batch_id or 0, self._states, shared=self._shared)
+        except Exception as error:
+            self._shared = self._shared and not self._context.store.is_lock_timeout(error)
+            raise
+
+    def _abandon(self, held: Claim) -> None:
+        context = self._context
+        with self._holding(held) as connection:
             reason = "given up: a new read supersedes it, or the model has changed"
             ledger.set_state(
                 connection, context.schema, held.stream, self._batch_id or 0, BatchState.ABANDONED, error=reason
@@ -216,8 +243,7 @@ class _Run:
 
     def _clear(self, held: Claim) -> None:
         context = self._context
-        with context.store.engine.begin() as connection:
-            hold(connection, context.schema, held)
+        with self._holding(held) as connection:
             ledger.set_state(connection, context.schema, held.stream, self._batch_id or 0, BatchState.OPEN)
             self._drop_leftovers(connection)
 
@@ -272,11 +298,11 @@ class _Run:
         self.error = reason
         held, context = self._claim, self._context
         if held is None:
-            return None
+            raise StoreError(f"the merge database refuses: {reason}", hint="`datasurface doctor` checks it")
         try:
-            with context.store.engine.begin() as connection:
-                hold(connection, context.schema, held)
-                if self._batch_id is not None:
+            with self._holding(held) as connection:
+                last = ledger.last_batch(connection, context.schema, held.stream)
+                if last is not None and last.batch_id == self._batch_id and last.state in ledger.UNFINISHED:
                     ledger.set_state(connection, context.schema, held.stream, self._batch_id, state, error=reason)
                 if state is BatchState.FAILED:
                     self._drop_leftovers(connection)

@@ -14,6 +14,7 @@ from datasurface.databases.merge import Staging, StagingKind
 from datasurface.store.tables import bind, ledger, ledger_datasets
 
 __all__ = [
+    "UNFINISHED",
     "BatchRow",
     "BatchState",
     "DatasetCounts",

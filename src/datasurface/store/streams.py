@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from datasurface.errors import LostStreamError, StreamBusyError
 from datasurface.store.tables import bind, datasets, streams
@@ -114,7 +114,10 @@ def claim(connection: Connection, schema: str, stream: str, owner: str, *, silen
             raise StreamBusyError(f"stream {stream!r} is busy: another run is merging it") from None
         raise
     if row is None:
-        bound.execute(insert(streams).values(stream=stream, token=0, next_batch=1))
+        try:
+            bound.execute(insert(streams).values(stream=stream, token=0, next_batch=1))
+        except IntegrityError:
+            raise StreamBusyError(f"stream {stream!r} is busy: another run has just begun it") from None
         row = bound.execute(wanted.with_for_update()).one()
     if row.owner is not None and row.owner != owner and not _is_dead(row.owner):
         silent = abs((row.now - row.heartbeat).total_seconds()) if row.heartbeat else silence + 1

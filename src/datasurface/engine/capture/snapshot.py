@@ -25,8 +25,10 @@ from datasurface.store import ledger
 from datasurface.store.ledger import BatchState, DatasetCounts
 from datasurface.store.streams import Claim, DatasetState, hold
 
-__all__ = ["StagedBatch", "refuse_keys", "stage"]
+__all__ = ["LOCK_WAIT", "StagedBatch", "refuse_keys", "stage"]
 
+LOCK_WAIT = 5.0
+"""Seconds that a batch waits for a lock on the platform's own tables, outside its merge."""
 _NAME_LIMIT = 63
 
 
@@ -47,15 +49,24 @@ class StagedBatch:
     datasets: Mapping[str, Staging]
 
 
-def stage(context: BatchContext, claim: Claim, batch_id: int, states: Mapping[str, DatasetState]) -> StagedBatch:
+def stage(
+    context: BatchContext, claim: Claim, batch_id: int, states: Mapping[str, DatasetState], *, shared: bool = True
+) -> StagedBatch:
     """Read the source into staging and record the batch as staged.
+
+    Args:
+        context: What it works with.
+        claim: The stream.
+        batch_id: The batch's number.
+        states: What is known of the datasets.
+        shared: Whether small tables may wait in the staging that batches share.
 
     Raises:
         SourceError: the source does not fit the model or refuses to be read.
         BatchFailedError: a first load has duplicate or NULL keys.
     """
     job = context.job
-    kinds = {d.name: _kind(states.get(d.name, DatasetState(dataset=d.name))) for d in job.datasets}
+    kinds = {d.name: _kind(states.get(d.name, DatasetState(dataset=d.name)), shared=shared) for d in job.datasets}
     source = context.open_source()
     with source.reading(job.datasets, connections=job.connections) as reading:
         read_at = max(reading.read_at, claim.read_at) if claim.read_at else reading.read_at
@@ -63,6 +74,7 @@ def stage(context: BatchContext, claim: Claim, batch_id: int, states: Mapping[st
         staged = _load_large(context, claim, batch_id, reading, read_at, large, kinds)
         candidate = json.dumps(dict(reading.position))
         with context.store.engine.begin() as connection:
+            context.store.bound_waits(connection, lock=LOCK_WAIT, idle=2 * context.silence)
             for dataset in job.datasets:
                 if kinds[dataset.name] is StagingKind.SMALL:
                     staged[dataset.name] = _load_small(context, connection, reading, dataset)
@@ -71,10 +83,10 @@ def stage(context: BatchContext, claim: Claim, batch_id: int, states: Mapping[st
     return batch
 
 
-def _kind(state: DatasetState) -> StagingKind:
+def _kind(state: DatasetState, *, shared: bool) -> StagingKind:
     if not state.loaded:
         return StagingKind.FIRST
-    return StagingKind.SMALL if state.last_read < SMALL_ROWS else StagingKind.LARGE
+    return StagingKind.SMALL if shared and state.last_read < SMALL_ROWS else StagingKind.LARGE
 
 
 def _record(context: BatchContext, connection: Connection, claim: Claim, batch: StagedBatch) -> None:
@@ -157,6 +169,7 @@ def _load_one(
         if first:
             refuse_keys(dataset, store.finish_first(connection, tables, dataset, table))
             store.stamp_first(connection, tables, table, batch_id, read_at)
+        store.bound_waits(connection, lock=LOCK_WAIT, idle=2 * context.silence)
         hold(connection, context.schema, claim)
     return Staging(kind=kind, table=table, rows=rows)
 
