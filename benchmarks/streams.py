@@ -366,7 +366,7 @@ def _lines(
             limit=number * _GROWTH_A_STREAM / _MB,
             judged=_WARM_UP + _SETTLED * seconds >= _FILLED,
             note=f"of {settled.rest / _MB:.0f} MB ({after.sizes.growth_since(settled, _SCHEMA)}); ledger apart: "
-            f"{(after.sizes.ledger - settled.ledger) / max(1, after.sizes.batches - settled.batches):.0f} bytes a batch",
+            f"{(after.sizes.ledger - settled.ledger) / max(1, after.sizes.batches - settled.batches):.0f} B a batch",
         ),
         Line(
             group="DataSurface",
