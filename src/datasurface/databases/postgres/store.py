@@ -95,9 +95,9 @@ class PostgresStore:
         """Return every view that stands, directly or not, on a table of `tables_schema`."""
         return physical.read_views(_raw(connection), tables_schema)
 
-    def read_grants(self, connection: Connection, schema: str, name: str) -> Sequence[str]:
-        """Return the statements that give a view's present grants again."""
-        return physical.read_grants(_raw(connection), schema, name)
+    def read_grants(self, connection: Connection, schema: str, name: str, columns: Sequence[str]) -> Sequence[str]:
+        """Return the statements that give a view's present grants again, those on single columns for `columns`."""
+        return physical.read_grants(_raw(connection), schema, name, columns)
 
     # -- statements as text
 
@@ -229,7 +229,9 @@ class PostgresStore:
         if staging.kind is StagingKind.SMALL:
             if not _exists(raw, tables.schema, _delta_table(tables, staging)):
                 _run(raw, f"CREATE UNLOGGED TABLE {name} ({delta.delta_columns(dataset)})")
-            found = f"WITH found AS (INSERT INTO {name} {query} RETURNING ds_op) {delta.COUNTS} found"
+            names = ", ".join(ddl.quote(c.name) for c in dataset.columns)
+            into = f"{name} (ds_op, ds_row, {names})"
+            found = f"WITH found AS (INSERT INTO {into} {query} RETURNING ds_op) {delta.COUNTS} found"
         else:
             _run(raw, _JOIN_SETTINGS)
             _run(raw, f"CREATE UNLOGGED TABLE {name} AS {query}")
