@@ -228,8 +228,8 @@ class MergeStore(Protocol):
         """Return the statement that drops a view; never what depends on it."""
         ...
 
-    def read_grants(self, connection: Connection, schema: str, name: str) -> Sequence[str]:
-        """Return the statements that give a view's present grants again."""
+    def read_grants(self, connection: Connection, schema: str, name: str, columns: Sequence[str]) -> Sequence[str]:
+        """Return the statements that give a view's present grants again, those on single columns for `columns`."""
         ...
 
     def widening(self, old: str, new: str) -> bool | None:

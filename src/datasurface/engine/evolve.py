@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from sqlalchemy import Connection
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 from datasurface.databases.merge import MergeStore, PhysicalTable, Tables
 from datasurface.engine.actual import Actual, KnownView
 from datasurface.engine.operation import Operation
+from datasurface.engine.publish import VERSION_COLUMNS
 from datasurface.model.vocabulary import History
 from datasurface.release.job import JobDataset, JobSpec, PlatformSpec
 from datasurface.store.streams import DatasetState
@@ -40,7 +42,7 @@ def _dataset_operations(
         yield Operation(action="change", target=target, detail=f"stream {job.stream!r}", refused=reason)
         return
     if current is None or state is None or (not state.loaded and _differs(store, dataset, current)):
-        yield _create(store, job, dataset, tables, target, actual)
+        yield _create(store, connection, job, dataset, tables, target, actual)
         return
     yield from _change(store, connection, job, dataset, tables, current, actual, target)
     yield from _companions(store, job, dataset, tables, actual)
@@ -59,7 +61,13 @@ def _differs(store: MergeStore, dataset: JobDataset, table: PhysicalTable) -> bo
 
 
 def _create(
-    store: MergeStore, job: JobSpec, dataset: JobDataset, tables: Tables, target: str, actual: Actual
+    store: MergeStore,
+    connection: Connection,
+    job: JobSpec,
+    dataset: JobDataset,
+    tables: Tables,
+    target: str,
+    actual: Actual,
 ) -> Operation:
     """Return what makes the empty tables of a dataset, in place of empty ones of an older shape.
 
@@ -69,10 +77,10 @@ def _create(
     statements = [store.drop_view(v.schema, v.name) for v in standing]
     statements += [store.drop_table(tables.schema, t) for t in (tables.current, tables.staging, tables.delta)]
     statements += store.create_current(tables, dataset)
-    if dataset.history is History.FULL and tables.history not in actual.tables:
-        statements += store.create_history(tables, dataset)
-    if job.keep_batches and tables.deltas not in actual.tables:
-        statements += store.create_deltas(tables, dataset)
+    if dataset.history is History.FULL:
+        statements += _kept(store, connection, dataset, tables, tables.history, actual)
+    if job.keep_batches:
+        statements += _kept(store, connection, dataset, tables, tables.deltas, actual)
     return Operation(
         action="create",
         target=target,
@@ -82,6 +90,21 @@ def _create(
         saves_state=(job.stream, DatasetState(dataset=dataset.name)),
         forgets_views=tuple((v.schema, v.name) for v in standing),
     )
+
+
+def _kept(
+    store: MergeStore, connection: Connection, dataset: JobDataset, tables: Tables, name: str, actual: Actual
+) -> Iterator[str]:
+    """Yield what makes a history or deltas table, or lets one of an earlier life follow; an empty one is made anew."""
+    create = store.create_history if name == tables.history else store.create_deltas
+    found = actual.tables.get(name)
+    if found is None:
+        yield from create(tables, dataset)
+    elif store.count(connection, tables.schema, name) == 0:
+        yield store.drop_table(tables.schema, name)
+        yield from create(tables, dataset)
+    else:
+        yield from (change[0] for change in _column_changes(store, tables.schema, dataset, found))
 
 
 def _companions(
@@ -162,7 +185,8 @@ def _around_views(
     yield from alters
     for view in views:
         yield view.statement
-        yield from store.read_grants(connection, view.schema, view.name)
+        shown = (*view.columns, *VERSION_COLUMNS) if view.history else view.columns
+        yield from store.read_grants(connection, view.schema, view.name, shown)
 
 
 def _strangers(actual: Actual, tables: Tables, views: list[KnownView]) -> str:
@@ -219,7 +243,8 @@ def retired_tables(store: MergeStore, spec: PlatformSpec, schema: str, actual: A
         tables = store.tables_of(schema, name)
         if (stream, dataset) in wanted:
             if wanted[stream, dataset].history is History.LIVE and tables.history in actual.tables:
-                yield _drop(store, actual, f"history of {name}", schema, [tables.history], stream, None)
+                history = _drop(store, actual, f"history of {name}", schema, [tables.history], stream, None)
+                yield dataclasses.replace(history, ends_history=(stream, dataset))
             continue
         names = [] if name in in_use else [t for t in _all(tables) if t in actual.tables]
         yield _drop(store, actual, f"table {name} ({state.rows} rows)", schema, names, stream, (stream, dataset))

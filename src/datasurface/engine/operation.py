@@ -30,6 +30,7 @@ class Operation:
         forgets_views: Views, as `(schema, name)`, to forget.
         saves_state: What is known of the dataset afterwards, with its stream.
         forgets_state: The `(stream, dataset)` whose state to forget.
+        ends_history: The `(stream, dataset)` whose history is kept no longer; it begins anew if asked for again.
         destructive: Whether data goes; only `apply --prune` does it.
     """
 
@@ -45,6 +46,7 @@ class Operation:
     forgets_views: tuple[tuple[str, str], ...] = ()
     saves_state: tuple[str, DatasetState] | None = None
     forgets_state: tuple[str, str] | None = None
+    ends_history: tuple[str, str] | None = None
     destructive: bool = False
 
     def sentence(self) -> str:

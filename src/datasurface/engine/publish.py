@@ -92,16 +92,17 @@ def _show(
     target = f"view {shape.schema}.{shape.name}"
     statement = store.create_view(shape)
     there = actual.views.get((shape.schema, shape.name))
-    if known is None or there is None:
-        yield Operation(action="create", target=target, statements=(statement,), saves_views=(shape,))
-        return
     columns = shape.columns + (VERSION_COLUMNS if shape.history else ())
+    if known is None or there is None:
+        grants = store.read_grants(connection, shape.schema, shape.name, columns) if there is not None else ()
+        yield Operation(action="create", target=target, statements=(statement, *grants), saves_views=(shape,))
+        return
     if known.statement == statement and there.columns == columns:
         return
     statements = [statement]
     strangers: list[str] = []
     if columns[: len(there.columns)] != there.columns:
-        grants = store.read_grants(connection, shape.schema, shape.name)
+        grants = store.read_grants(connection, shape.schema, shape.name, columns)
         statements = [store.drop_view(shape.schema, shape.name), statement, *grants]
         strangers = actual.strangers_on(shape.schema, shape.name)
     yield Operation(

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from datasurface.engine.operation import Operation
@@ -104,12 +104,16 @@ class _Executor:
     def perform(self, operation: Operation) -> None:
         """Do one operation, waiting for its stream and for locks; what cannot be done now is remembered."""
         if operation.blocked:
-            self.waiting.append((operation, operation.blocked))
+            self._wait(operation, operation.blocked)
+            return
+        stuck = self._stands_on(operation)
+        if stuck:
+            self._wait(operation, stuck)
             return
         try:
             held = self._hold(operation)
         except StreamBusyError as error:
-            self.waiting.append((operation, error.message))
+            self._wait(operation, error.message)
             return
         try:
             self._retry(operation)
@@ -117,6 +121,15 @@ class _Executor:
             if held is not None:
                 with self._running.store.engine.begin() as connection:
                     release(connection, self._running.schema, held)
+
+    def _wait(self, operation: Operation, reason: str) -> None:
+        self.waiting.append((operation, reason))
+
+    def _stands_on(self, operation: Operation) -> str:
+        """Return why a view has to wait: the change of its table has to."""
+        tables = {f"{view.stream.partition('.')[0]}.{view.dataset}" for view in operation.saves_views}
+        found = [o.target for o, _ in self.waiting if o.target.partition(" ")[2].removeprefix("of ") in tables]
+        return f"it waits for {found[0]}" if found else ""
 
     def _hold(self, operation: Operation) -> Claim | None:
         """Take the stream that an operation changes, waiting for it if it is busy."""
@@ -145,7 +158,7 @@ class _Executor:
                     time.sleep(0.2 * (attempt + 1))
                     continue
                 if store.is_lock_timeout(error) or store.is_dependency(error):
-                    self.waiting.append((operation, reason))
+                    self._wait(operation, reason)
                     return
                 if isinstance(error, SQLAlchemyError) or store.is_database_error(error):
                     raise ApplyBlockedError(f"{operation.sentence()}: {reason}") from error
@@ -185,6 +198,13 @@ class _Executor:
         if operation.forgets_state is not None:
             stream, dataset = operation.forgets_state
             bound.execute(delete(datasets).where(datasets.c.stream == stream, datasets.c.dataset == dataset))
+        if operation.ends_history is not None:
+            stream, dataset = operation.ends_history
+            bound.execute(
+                update(datasets)
+                .where(datasets.c.stream == stream, datasets.c.dataset == dataset)
+                .values(history_from=None, history_from_at=None)
+            )
 
 
 def plan_and_apply(

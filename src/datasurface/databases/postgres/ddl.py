@@ -105,8 +105,10 @@ def create_view(view: ViewShape) -> str:
         f"WHERE stream = {literal(view.stream)} AND dataset = {literal(view.dataset)} AND history_from IS NOT NULL)"
     )
     return (
-        f"{head}SELECT {columns}, ds_batch_in, ds_batch_out, ds_valid_from, ds_valid_to "
-        f"FROM {qualified(view.tables.schema, view.tables.history)} "
+        f"{head}SELECT {', '.join(f'h.{quote(c)}' for c in view.columns)}, "
+        f"h.ds_batch_in, h.ds_batch_out, h.ds_valid_from, h.ds_valid_to "
+        f"FROM {qualified(view.tables.schema, view.tables.history)} h CROSS JOIN {state} s "
+        f"WHERE h.ds_batch_out > s.history_from "
         f"UNION ALL SELECT {', '.join(f'c.{quote(c)}' for c in view.columns)}, "
         f"greatest(c.ds_batch_in, s.history_from), NULL::bigint, "
         f"greatest(c.ds_valid_from, s.history_from_at), NULL::timestamp with time zone "

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from datasurface.databases.merge import PhysicalColumn, PhysicalTable, PhysicalView
-from datasurface.databases.postgres.ddl import qualified
+from datasurface.databases.postgres.ddl import qualified, quote
 
 __all__ = ["read_grants", "read_tables", "read_views"]
 
@@ -48,11 +48,18 @@ ORDER BY 1, 2
 """
 
 _GRANTS = """
-SELECT coalesce(quote_ident(r.rolname), 'PUBLIC'), x.privilege_type, x.is_grantable
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-     LATERAL aclexplode(c.relacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
-WHERE n.nspname = %s AND c.relname = %s AND x.grantee <> c.relowner
-ORDER BY 1, 2
+WITH acls AS (
+    SELECT c.relowner, NULL::name AS attname, c.relacl AS acl FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+  UNION ALL
+    SELECT c.relowner, a.attname, a.attacl FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = %(name)s AND a.attname = ANY (%(columns)s)
+)
+SELECT coalesce(quote_ident(r.rolname), 'PUBLIC'), x.privilege_type, x.is_grantable, l.attname
+FROM acls l, LATERAL aclexplode(l.acl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
+WHERE x.grantee <> l.relowner
+ORDER BY 4 NULLS FIRST, 1, 2
 """
 
 
@@ -82,9 +89,12 @@ def read_views(raw: psycopg.Connection[Any], schema: str) -> Sequence[PhysicalVi
     ]
 
 
-def read_grants(raw: psycopg.Connection[Any], schema: str, name: str) -> Sequence[str]:
-    """Return the statements that give a view's present grants again."""
+def read_grants(raw: psycopg.Connection[Any], schema: str, name: str, columns: Sequence[str]) -> Sequence[str]:
+    """Return the statements that give a view's present grants again, those on single columns for `columns`."""
     return [
-        f"GRANT {privilege} ON {qualified(schema, name)} TO {grantee}{' WITH GRANT OPTION' if grantable else ''}"
-        for grantee, privilege, grantable in raw.execute(_GRANTS, [schema, name])
+        f"GRANT {privilege}{f' ({quote(column)})' if column else ''} ON {qualified(schema, name)} "
+        f"TO {grantee}{' WITH GRANT OPTION' if grantable else ''}"
+        for grantee, privilege, grantable, column in raw.execute(
+            _GRANTS, {"schema": schema, "name": name, "columns": list(columns)}
+        )
     ]
