@@ -214,7 +214,7 @@ class Stage:
         """Bring the platform back to where nothing was ever loaded."""
         tables = [f'"shop.{n}"' for n in TABLES] + [f'"shop.{n}.history"' for n in TABLES if self.history]
         self.connection.execute(
-            "SET search_path = ds_yellow; TRUNCATE ledger, ledger_datasets, streams, "  # type: ignore[arg-type]
+            "SET search_path = ds_yellow; TRUNCATE ledger, ledger_datasets, streams, "
             f"{', '.join(tables)}; UPDATE datasets SET loaded = false, rows = 0, last_read = 0, "
             "history_from = NULL, history_from_at = NULL; RESET search_path"
         )
@@ -253,7 +253,7 @@ class Stage:
         }
 
     def query(self, text: str) -> list[tuple[object, ...]]:
-        return self.connection.execute(text).fetchall()  # type: ignore[arg-type]
+        return self.connection.execute(text).fetchall()
 
     def verify(self, stream: Stream) -> None:
         for name, table in stream.tables.items():
@@ -319,7 +319,7 @@ def staged(
     ):
         for each in (connection, target):
             each.execute("SET timezone = 'UTC'")
-            each.execute(f"ALTER DATABASE {each.info.dbname} SET synchronous_commit = off")  # type: ignore[arg-type]
+            each.execute(f"ALTER DATABASE {each.info.dbname} SET synchronous_commit = off")
         source = SourceTables(connection)
         database = container("src", source_url)
         capture = Snapshot(database, every="1 minute", consistency=consistency)
