@@ -1,8 +1,15 @@
-"""Documents as tests see them: their fenced blocks, commands with what they print, links."""
+"""Documents as tests see them: fenced blocks, commands with what they print, links; and a folder to run them in."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,3 +66,34 @@ def anchors(page: Path) -> set[str]:
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     titles = re.findall(r"^#+ +(.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@contextmanager
+def model_folder() -> Iterator[Path]:
+    """Make a folder that every user can enter; its embedded server is stopped and deleted at the end."""
+    made = Path(tempfile.mkdtemp(prefix="ds-docs-"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        if (made / "eco.py").is_file():
+            shell("datasurface local stop", made)
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def shell(command: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell does, with both outputs in one, as on a terminal."""
+    programs = Path(sys.executable).parent
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DATASURFACE_", "PG"))}
+    ours = {"PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "200", "PSQLRC": os.devnull}
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=inherited | ours | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=60,
+        check=False,
+    )

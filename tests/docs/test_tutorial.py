@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from pages import ROOT, Block, Command, blocks, commands
+
+from pages import ROOT, Block, Command, blocks, commands, model_folder, shell
 
 PAGE = ROOT / "docs" / "tutorial" / "index.md"
 _VARIABLE = (
@@ -20,7 +16,7 @@ _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{64}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{12}\b"), "DIGEST"),
     (re.compile(r"seconds=[\d.]+|(?<=TIME) +\d+\.\d\d\b"), "SECONDS"),
     (re.compile(r"(?<=port )\d+|(?<=process )\d+"), "NUMBER"),
-    (re.compile(r"\b(?:\d+ (?:s|min|minutes?)|overdue [\w ]+?)(?=  )"), "AGE"),
+    (re.compile(r"\b(?:\d+ (?:s|min|h)|overdue [\w ]+?)(?=  )"), "AGE"),
     (re.compile(r"─+"), "─"),
     (re.compile(r"\s+"), " "),
 )
@@ -28,18 +24,11 @@ _VARIABLE = (
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that every user can enter; its embedded server is stopped and deleted at the end."""
-    made = Path(tempfile.mkdtemp(prefix="ds-tutorial-"))
-    made.chmod(0o755)
-    try:
+    with model_folder() as made:
         yield made
-    finally:
-        if (made / "eco.py").is_file():
-            _shell("datasurface local stop", made)
-        shutil.rmtree(made, ignore_errors=True)
 
 
-def test_the_tutorial_prints_what_it_says(folder: Path):
+def test_the_tutorial_prints_what_it_says(folder: Path) -> None:
     said = blocks(PAGE)
     for block in said:
         match block.kind:
@@ -55,7 +44,7 @@ def test_the_tutorial_prints_what_it_says(folder: Path):
     assert sum(block.kind == "console" for block in said) >= 10
 
 
-def test_its_normalisation_tells_different_outputs_apart():
+def test_its_normalisation_tells_different_outputs_apart() -> None:
     assert _differences(("a", "...", "c"), ("a", "x", "y", "c")) == ""
     assert _differences(("batch=1 read=12",), ("batch=1 read=13",))
     assert _differences(("a", "..."), ("b",))
@@ -81,28 +70,11 @@ def _change(block: Block, folder: Path) -> None:
 
 
 def _run(command: Command, folder: Path) -> None:
-    done = _shell(command.text, folder)
+    done = shell(command.text, folder)
     assert done.returncode == 0, f"line {command.line}: {command.text}\nended with {done.returncode}:\n{done.stdout}"
     text = done.stdout.replace(str(folder), "/home/you/shop")
     differences = _differences(command.output, text.splitlines())
     assert not differences, f"line {command.line}: {command.text}\n{differences}\nit printed:\n{text}"
-
-
-def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as a shell does, with both outputs in one, as on a terminal."""
-    programs = Path(sys.executable).parent
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(("DATASURFACE_", "PG"))}
-    return subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env=environ | {"PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "200", "PSQLRC": os.devnull},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def _differences(expected: Sequence[str], actual: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""The teams of the model, a module each."""
