@@ -20,6 +20,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from datasurface.runtime import local
+
 MODEL = """
 from datasurface import *
 
@@ -179,8 +181,8 @@ def project() -> Iterator[Project]:
     try:
         yield made
     finally:
-        made.model('[store("crm")]')
-        made.run("local", "stop")
+        for data in folder.glob(".datasurface/*/data"):
+            local.stop(data.parent)
         shutil.rmtree(folder, ignore_errors=True)
 
 
