@@ -224,6 +224,10 @@ class MergeStore(Protocol):
         """Return the statement that creates a view, or replaces one with the same columns."""
         ...
 
+    def lock_view(self, schema: str, name: str) -> str:
+        """Return the statement that keeps readers out of a view until the transaction ends, and changes nothing."""
+        ...
+
     def drop_view(self, schema: str, name: str) -> str:
         """Return the statement that drops a view; never what depends on it."""
         ...

@@ -68,6 +68,8 @@ def merge(
         ]
         if guarded:
             _guard(context, connection, work)
+        # What keeps readers waiting, putting first loads in place, comes last.
+        work.sort(key=lambda w: w.staging.kind is StagingKind.FIRST)
         counts = {w.dataset.name: _apply(context, connection, batch, w) for w in work}
         total = sum(counts.values(), start=DatasetCounts())
         ledger.save_counts(connection, schema, claim.stream, batch.batch_id, counts)
@@ -117,7 +119,7 @@ def _apply(context: BatchContext, connection: Connection, batch: StagedBatch, wo
     store, tables = context.store, context.tables(work.dataset)
     first = work.staging.kind is StagingKind.FIRST
     if first:
-        statements = _view_statements(context, connection, work.dataset)
+        statements = _lock_views(context, connection, work.dataset)
         store.put_in_place(connection, tables, work.staging.table, statements)
     else:
         if not work.delta.empty:
@@ -179,7 +181,17 @@ def _prune(
     return dataclasses.replace(state, pruned_at=read_at)
 
 
-def _view_statements(context: BatchContext, connection: Connection, dataset: JobDataset) -> list[str]:
-    """Return the statements that let the consumers' views show a newly placed table."""
-    query = select(views.c.statement).where(views.c.stream == context.job.stream, views.c.dataset == dataset.name)
-    return list(bind(connection, context.schema).execute(query).scalars())
+def _lock_views(context: BatchContext, connection: Connection, dataset: JobDataset) -> list[str]:
+    """Keep readers out of a dataset's views, and return the statements that let these show a newly placed table.
+
+    The views come before the table, as readers take them; in the other order the two could wait for each other.
+    """
+    query = (
+        select(views.c.schema_name, views.c.view_name, views.c.statement)
+        .where(views.c.stream == context.job.stream, views.c.dataset == dataset.name)
+        .order_by(views.c.schema_name, views.c.view_name)
+    )
+    found = bind(connection, context.schema).execute(query).all()
+    for row in found:
+        context.store.run(connection, context.store.lock_view(row.schema_name, row.view_name))
+    return [row.statement for row in found]

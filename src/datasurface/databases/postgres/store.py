@@ -129,6 +129,10 @@ class PostgresStore:
         """Return the statement that lets a column be NULL."""
         return f"ALTER TABLE {ddl.qualified(schema, table)} ALTER COLUMN {ddl.quote(column)} DROP NOT NULL"
 
+    def lock_view(self, schema: str, name: str) -> str:
+        """Return the statement that keeps readers out of a view until the transaction ends, and changes nothing."""
+        return f"ALTER VIEW {ddl.qualified(schema, name)} RESET (check_option)"
+
     def drop_view(self, schema: str, name: str) -> str:
         """Return the statement that drops a view; never what depends on it."""
         return f"DROP VIEW IF EXISTS {ddl.qualified(schema, name)}"
