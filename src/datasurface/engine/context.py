@@ -9,6 +9,7 @@ from datasurface.databases.base import Source
 from datasurface.databases.merge import MergeStore, Progress, Tables
 from datasurface.engine.batch import Step
 from datasurface.engine.heart import Heart
+from datasurface.names import shorten
 from datasurface.release.job import JobDataset, JobSpec
 
 __all__ = ["BatchContext", "NoProgress"]
@@ -19,6 +20,10 @@ class NoProgress:
 
     def advance(self, stream: str, rows: int) -> None:
         """Ignore it."""
+
+
+_OWN_LIMIT = 30
+"""Bytes of a dataset's name in its batches' tables; with what follows a name never has to be shortened."""
 
 
 def _ignore(_step: Step) -> None:
@@ -55,3 +60,7 @@ class BatchContext:
     def tables(self, dataset: JobDataset) -> Tables:
         """Return the physical names of a dataset's tables."""
         return self.store.tables_of(self.schema, f"{self.job.datastore}.{dataset.name}")
+
+    def own_tables(self, dataset: JobDataset, word: str) -> str:
+        """Return how the names of tables begin that belong to one batch; short, so that batch and token still fit."""
+        return f"{shorten(self.tables(dataset).current, _OWN_LIMIT)}.{word}."

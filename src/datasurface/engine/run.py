@@ -251,9 +251,8 @@ class _Run:
         """Drop what batches of this stream staged in tables of their own; the stream is held, so no writer is left."""
         store, schema = self._context.store, self._context.schema
         for dataset in self._context.job.datasets:
-            tables = self._context.tables(dataset)
             for word in ("load", "staging"):
-                for name in store.table_names(connection, schema, f"{tables.current}.{word}."):
+                for name in store.table_names(connection, schema, self._context.own_tables(dataset, word)):
                     store.run(connection, store.drop_table(schema, name))
 
     def _merge(self, held: Claim) -> None:

@@ -19,7 +19,6 @@ from datasurface.databases.base import Reading
 from datasurface.databases.merge import SMALL_ROWS, KeyProblem, Staging, StagingKind
 from datasurface.engine.context import BatchContext
 from datasurface.errors import BatchFailedError
-from datasurface.names import shorten
 from datasurface.release.job import JobDataset
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchState, DatasetCounts
@@ -29,7 +28,6 @@ __all__ = ["LOCK_WAIT", "StagedBatch", "refuse_keys", "stage"]
 
 LOCK_WAIT = 5.0
 """Seconds that a batch waits for a lock on the platform's own tables, outside its merge."""
-_NAME_LIMIT = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +157,7 @@ def _load_one(
     """Load one table in a transaction of its own; its name carries batch and token, so no other attempt meets it."""
     store, tables = context.store, context.tables(dataset)
     word = "load" if kind is StagingKind.FIRST else "staging"
-    table = shorten(f"{tables.current}.{word}.{batch_id}.{claim.token}", _NAME_LIMIT)
+    table = f"{context.own_tables(dataset, word)}{batch_id}.{claim.token}"
     first = kind is StagingKind.FIRST
     with store.begin_first(tables, dataset, table) if first else store.engine.begin() as connection:
         if not first:
