@@ -19,7 +19,7 @@ from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform, identity_of
 from datasurface.store.releases import activate
 from datasurface.store.schema_version import enroll
-from datasurface.store.streams import Claim, claim, owner_name, release, save_dataset
+from datasurface.store.streams import Claim, claim, dataset_states, hold, owner_name, release, save_dataset
 from datasurface.store.tables import bind, datasets, views
 
 __all__ = ["Applied", "apply_plan", "plan_and_apply"]
@@ -73,6 +73,7 @@ def apply_plan(
         raise ApplyBlockedError(f"{refused[0].target}: {refused[0].refused}", hint="nothing was changed")
     with ExitStack() as stack:
         stack.enter_context(running.store.exclusive(f"apply {running.schema}"))
+        _require_same(plan, make_plan(running, spec, plan.digest))
         executor = _Executor(running, spec, busy_for)
         for operation in (*plan.operations, *(plan.retired if prune else ())):
             if operation.action != "activate":
@@ -82,6 +83,15 @@ def apply_plan(
         if active:
             _activate(running, spec, plan.digest, model_json)
     return Applied(done=tuple(executor.done), waiting=tuple(executor.waiting), active=active)
+
+
+def _require_same(plan: Plan, now: Plan) -> None:
+    """Raise `ApplyBlockedError` if the running system has changed since the plan was made: another apply was faster."""
+    planned, found = ([(o.action, o.target, o.detail, o.refused) for o in p.operations] for p in (plan, now))
+    if planned != found:
+        raise ApplyBlockedError(
+            "the running system has changed since the plan was made; nothing was done", hint="plan and apply again"
+        )
 
 
 def _activate(running: RunningPlatform, spec: PlatformSpec, digest: str, model_json: str) -> None:
@@ -116,7 +126,7 @@ class _Executor:
             self._wait(operation, error.message)
             return
         try:
-            self._retry(operation)
+            self._retry(operation, held)
         finally:
             if held is not None:
                 with self._running.store.engine.begin() as connection:
@@ -145,12 +155,14 @@ class _Executor:
                     raise
                 time.sleep(min(0.5, self._busy_for / 10))
 
-    def _retry(self, operation: Operation) -> None:
+    def _retry(self, operation: Operation, held: Claim | None) -> None:
         store = self._running.store
         for attempt in range(_ATTEMPTS):
             try:
                 with store.engine.begin() as connection:
                     store.bound_waits(connection, lock=_LOCK_WAIT, idle=60)
+                    if held is not None:
+                        self._require_unloaded(connection, operation, held)
                     self._run(connection, operation)
             except Exception as error:
                 reason = store.explain_error(error)
@@ -166,6 +178,18 @@ class _Executor:
             else:
                 self.done.append(operation)
                 return
+
+    def _require_unloaded(self, connection: Connection, operation: Operation, held: Claim) -> None:
+        """Show that the stream is still held, and that a table to be made anew was not loaded since it was planned."""
+        hold(connection, self._running.schema, held)
+        if operation.saves_state is None or operation.saves_state[1].loaded:
+            return
+        stream, state = operation.saves_state
+        known = dataset_states(connection, self._running.schema, stream).get(state.dataset)
+        if known is not None and known.loaded:
+            raise ApplyBlockedError(
+                f"{operation.target} was loaded since the plan was made; it stays as it is", hint="plan and apply again"
+            )
 
     def _run(self, connection: Connection, operation: Operation) -> None:
         running = self._running
