@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
 from dataclasses import dataclass
-from functools import lru_cache
 from types import CodeType
+from typing import TypeAlias
 
 __all__ = ["Position", "line_of"]
 
@@ -33,10 +32,27 @@ def line_of(code: CodeType, instruction: int) -> int:
     construction keeps only the offset, and the table is unrolled once, here, when somebody asks.
     """
     starts, lines = _line_table(code)
-    return lines[bisect.bisect_right(starts, instruction) - 1]
+    from bisect import bisect_right  # noqa: PLC0415 - needed only when somebody asks
+
+    return lines[bisect_right(starts, instruction) - 1]
 
 
-@lru_cache(maxsize=1024)
-def _line_table(code: CodeType) -> tuple[list[int], list[int]]:
+_Table: TypeAlias = tuple[list[int], list[int]]
+_tables: dict[int, tuple[CodeType, _Table]] = {}
+_MOST_TABLES = 1024
+
+
+def _line_table(code: CodeType) -> _Table:
+    """Return the offsets at which lines start, and the lines.
+
+    Remembered by identity: to hash a code object takes as long as it is, and equal ones may differ in their lines.
+    """
+    known = _tables.get(id(code))
+    if known is not None:
+        return known[1]
     rows = [(start, line) for start, _, line in code.co_lines() if line is not None]
-    return [start for start, _ in rows] or [0], [line for _, line in rows] or [code.co_firstlineno]
+    table = [start for start, _ in rows] or [0], [line for _, line in rows] or [code.co_firstlineno]
+    if len(_tables) >= _MOST_TABLES:
+        _tables.clear()
+    _tables[id(code)] = code, table
+    return table
