@@ -20,7 +20,7 @@ def is_identifier(name: str) -> bool:
 
 def shorten(name: str, limit: int) -> str:
     """Return `name` if it has at most `limit` bytes of UTF-8, else a prefix, `_` and 8 hex digits of its SHA-256."""
-    encoded = name.encode()
+    encoded = name.encode(errors="surrogatepass")
     if len(encoded) <= limit:
         return name
     prefix = encoded[: limit - _DIGEST_LENGTH - 1].decode(errors="ignore")
