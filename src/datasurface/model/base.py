@@ -8,15 +8,23 @@ judges the model; that is `check`'s work.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import CodeType
 from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
 from datasurface.errors import ModelCallError
-from datasurface.model.convert import EMPTY_MAPPING, Converter, bad_argument, build_converter, unknown_arguments
+from datasurface.model.convert import (
+    EMPTY_MAPPING,
+    MISSING,
+    Converter,
+    bad_argument,
+    build_converter,
+    outer_frame,
+    where,
+    wrong_arguments,
+)
 from datasurface.model.position import Position, line_of
 
 __all__ = ["EMPTY_MAPPING", "NOUNS", "Noun", "field_names", "follows", "noun", "opposite"]
@@ -24,7 +32,8 @@ __all__ = ["EMPTY_MAPPING", "NOUNS", "Noun", "field_names", "follows", "noun", "
 NOUNS: dict[str, type[Noun]] = {}
 """Every noun by its class name: what `from_json` may make."""
 
-_OWN_FOLDER = str(Path(__file__).parent)
+_OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120 - pathlib takes long to import
+_REPLACE = getattr(dataclasses, "_replace", dataclasses.replace).__code__
 _NounT = TypeVar("_NounT", bound="type[Noun]")
 
 
@@ -40,11 +49,17 @@ class Noun:
     _made_at: int
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
-        raise ModelCallError(f"{type(self).__name__} is only the base of other classes: make one of those")
+        raise ModelCallError(
+            f"{type(self).__name__} is only the base of other classes{where()}", hint="make one of those"
+        )
 
     @property
     def declared_at(self) -> Position | None:
-        """Where the object was made; None if it was read from JSON or is a default of DataSurface itself."""
+        """Where the object was made; None if it was read from JSON or comes from DataSurface itself.
+
+        From DataSurface come defaults and what a bare type such as `BigInt` stands for. What a string stands for was
+        made where the string is an argument.
+        """
         if self._made_in is None or self._made_in.co_filename.startswith(_OWN_FOLDER):
             return None
         return Position(self._made_in.co_filename, line_of(self._made_in, self._made_at))
@@ -58,14 +73,17 @@ class Noun:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in field_names(type(self)))
+        return _values(self) == _values(other)
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, *(getattr(self, name) for name in field_names(type(self)))))
+        return hash((type(self).__name__, *_values(self)))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in field_names(type(self)))
         return f"{type(self).__name__}({shown})"
+
+    def __reduce__(self) -> tuple[Callable[..., Noun], tuple[type[Noun], dict[str, object]]]:
+        return _remake, (type(self), {name: getattr(self, name) for name in field_names(type(self))})
 
     def __copy__(self) -> Self:
         return self
@@ -98,6 +116,8 @@ class Noun:
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON form, in hex."""
+        import hashlib  # noqa: PLC0415 - a model that is only read does not pay for OpenSSL
+
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
@@ -106,12 +126,26 @@ def field_names(cls: type[Noun]) -> tuple[str, ...]:
     return tuple(cls.__dataclass_fields__)  # type: ignore[attr-defined] # every noun is a dataclass
 
 
+def _values(noun: Noun) -> list[object]:
+    return [getattr(noun, name) for name in field_names(type(noun))]
+
+
+def _remake(cls: type[Noun], values: dict[str, object]) -> Noun:
+    """Return what was pickled; as with JSON, it has no position."""
+    return cls(**values)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Follows:
     """A default that is another field's value, or its negation."""
 
     field: str
     negate: bool
+
+    def of(self, noun: Noun) -> Any:
+        """Return the default of this very object."""
+        value = getattr(noun, self.field)
+        return not value if self.negate else value
 
 
 def follows(field: str) -> Any:
@@ -142,56 +176,52 @@ def _first_init(cls: type[Noun]) -> Callable[..., None]:
         _replace_init(cls, build)
         build(self, *args, **kwargs)
         frame = sys._getframe(1)  # noqa: SLF001 - the only way to the caller's line that costs nothing
+        if frame.f_code is _REPLACE:
+            frame = outer_frame() or frame
         _set_position(self, frame.f_code, frame.f_lasti)
 
     return __init__
 
 
 def _replace_init(cls: type[Noun], init: Callable[..., None]) -> None:
+    init.__qualname__ = f"{cls.__name__}.__init__"
     type.__setattr__(cls, "__init__", init)
 
 
-def _set_position(noun: Noun, code: CodeType | None, instruction: int) -> None:
+def _set_position(noun: Noun, code: CodeType, instruction: int) -> None:
     object.__setattr__(noun, "_made_in", code)
     object.__setattr__(noun, "_made_at", instruction)
-
-
-def forget_position(noun: Noun) -> None:
-    """Let a noun that no line of a model made say so."""
-    _set_position(noun, None, 0)
 
 
 def _build_init(cls: type[Noun]) -> Callable[..., None]:
     """Compile `__init__` for `cls` from its fields: about a microsecond a call, so that models may have millions."""
     scope: dict[str, Any] = {
         "getframe": sys._getframe,  # noqa: SLF001
-        "unknown_arguments": unknown_arguments,
+        "outer_frame": outer_frame,
+        "replace": _REPLACE,
+        "wrong_arguments": wrong_arguments,
         "bad_argument": bad_argument,
         "cls": cls,
+        "__name__": __name__,
         "set_in": _slot(cls, "_made_in"),
         "set_at": _slot(cls, "_made_at"),
     }
     names = _names_for(cls)
     fields = dataclasses.fields(cast("Any", cls))
-    positional = [f for f in fields if not f.kw_only]
-    keyword = [f for f in fields if f.kw_only]
-    parameters = ["self", *(_parameter(f, scope) for f in positional), "*"]
-    parameters += [*(_parameter(f, scope) for f in keyword), "**unknown"]
-    if not keyword:
-        parameters.remove("*")
-    body = ["if unknown: unknown_arguments(cls, unknown)"]
+    parameters = ["self", "/", *(_parameter(f, scope) for f in fields if not f.kw_only), "*extra"]
+    parameters += [*(_parameter(f, scope) for f in fields if f.kw_only), "**unknown"]
+    body = ["if extra or unknown: wrong_arguments(cls, extra, unknown)"]
     for f in fields:
         body += _field_lines(cls, f, eval(str(f.type), names), scope)  # noqa: S307 - our own annotations
-    body += ["frame = getframe(1)", "set_in(self, frame.f_code)", "set_at(self, frame.f_lasti)"]
+    body += ["frame = getframe(1)", "if frame.f_code is replace: frame = outer_frame() or frame"]
+    body += ["set_in(self, frame.f_code)", "set_at(self, frame.f_lasti)"]
     source = f"def __init__({', '.join(parameters)}):\n    " + "\n    ".join(body)
     exec(source, scope)  # noqa: S102 - the text is made of our own field names only
     return cast("Callable[..., None]", scope["__init__"])
 
 
 def _parameter(f: dataclasses.Field[Any], scope: dict[str, Any]) -> str:
-    if f.default is dataclasses.MISSING:
-        return f.name
-    scope[f"default_{f.name}"] = f.default
+    scope[f"default_{f.name}"] = MISSING if f.default is dataclasses.MISSING else f.default
     return f"{f.name}=default_{f.name}"
 
 
@@ -200,25 +230,25 @@ def _field_lines(cls: type[Noun], f: dataclasses.Field[Any], hint: Any, scope: d
     name = f.name
     scope[f"set_{name}"] = _slot(cls, name)
     scope[f"convert_{name}"] = convert = build_converter(hint)
-    call = f"{name} = convert_{name}({name}, bad_argument, cls, {name!r})"
-    quick = _quick_test(convert, name)
+    needed = _needs_converter(convert, name, scope)
+    call = f"if {needed}: {name} = convert_{name}({name}, bad_argument, cls, {name!r})"
     if isinstance(f.default, _Follows):
         value = f"{'not ' if f.default.negate else ''}{f.default.field}"
-        lines = [
-            f"if {name} is default_{name}: {name} = {value}",
-            f"elif {quick}: {call}" if quick else f"else: {call}",
-        ]
+        lines = [f"if {name} is default_{name}: {name} = {value}", f"el{call}"]
     elif f.default is dataclasses.MISSING:
-        lines = [f"if {quick}: {call}" if quick else call]
+        lines = [call]
     else:
-        lines = [f"if {name} is not default_{name}: {call}"]
+        lines = [f"if {name} is not default_{name}:", f"    {call}"]
     return [*lines, f"set_{name}(self, {name})"]
 
 
-def _quick_test(convert: Converter, name: str) -> str:
-    """Return the expression that is true when the value needs the converter, or nothing if it always does."""
-    exact = getattr(convert, "exact", None)
-    return f"{name}.__class__ is not {exact}" if exact else ""
+def _needs_converter(convert: Converter, name: str, scope: dict[str, Any]) -> str:
+    """Return the expression that tells whether the value of the argument `name` cannot be stored as it is."""
+    exact, accepts = getattr(convert, "exact", None), getattr(convert, "accepts", ())
+    if accepts:
+        scope[f"accepts_{name}"] = accepts
+        return f"not isinstance({name}, accepts_{name})"
+    return f"{name}.__class__ is not {exact}" if exact else "True"
 
 
 def _slot(cls: type[Noun], name: str) -> Callable[[Noun, Any], None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import enum
+import math
 import sys
 import types
 import typing
@@ -15,26 +16,46 @@ from datasurface.model.position import Position
 
 __all__ = [
     "EMPTY_MAPPING",
+    "MISSING",
     "Converter",
     "FrozenMapping",
     "Refuse",
     "bad_argument",
     "build_converter",
-    "unknown_arguments",
+    "outer_frame",
+    "where",
+    "wrong_arguments",
 ]
 
 Refuse = Callable[[type, str, object, str], Never]
 
 
+class _Missing:
+    """An argument that was not given; of a type that no field takes."""
+
+
+MISSING = _Missing()
+_USUAL = 1 << 62
+_LARGEST_BITS = 1000
+"""Of integers: what a float still holds, and Python prints."""
+
+
 class Converter(Protocol):
-    """Returns the value to store, or calls `refuse`."""
+    """Returns the value to store, or calls `refuse`.
+
+    It may have two attributes that spare calls: `exact`, the name of a built-in type, and `accepts`, a tuple of
+    classes, whose instances are stored as they are.
+    """
 
     def __call__(self, value: Any, refuse: Refuse, owner: type, field: str, /) -> Any:
         """Return `value` converted; refuse it with `refuse(owner, field, value, expected)`."""
 
 
 class FrozenMapping(Mapping[str, Any]):
-    """An immutable, hashable mapping that keeps its order and compares as a dict does."""
+    """An immutable, hashable mapping that keeps its order and compares as a dict does, but for `1`, `1.0` and `True`.
+
+    Those are three values here, as they are in JSON.
+    """
 
     __slots__ = ("_items",)
 
@@ -50,6 +71,12 @@ class FrozenMapping(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        same = self._items == dict(other.items())
+        return same and all(type(other[key]) is type(value) for key, value in self._items.items())
+
     def __hash__(self) -> int:
         return hash(frozenset(self._items.items()))
 
@@ -61,32 +88,55 @@ EMPTY_MAPPING = FrozenMapping({})
 
 
 def bad_argument(owner: type, field: str, value: object, expected: str) -> Never:
-    """Raise `ModelCallError` for a value of the wrong type, naming the line that gave it."""
-    shown = value.__name__ if isinstance(value, type) else repr(value)
+    """Raise `ModelCallError` for an argument that is absent or has the wrong type, naming the line of the call."""
+    if value is MISSING:
+        raise ModelCallError(f"{owner.__name__}(…) is missing {field!r}{where()}", hint=f"it takes {expected}")
     raise ModelCallError(
-        f"{owner.__name__}({field}=…) takes {expected}, not {type(value).__name__} {shown[:80]}{_where()}"
+        f"{owner.__name__}({field}=…) takes {expected}, not {type(value).__name__} {_shown(value)}{where()}"
     )
 
 
-def unknown_arguments(owner: type, unknown: Mapping[str, object]) -> Never:
-    """Raise `ModelCallError` for keywords that `owner` does not have, with the nearest that it has."""
-    known = [f.name for f in dataclasses.fields(owner)]
+def _shown(value: object) -> str:
+    try:
+        return (value.__name__ if isinstance(value, type) else repr(value))[:80]
+    except Exception:  # noqa: BLE001 - whatever a stranger's __repr__ does, the message is about something else
+        return "that cannot be shown"
+
+
+def wrong_arguments(owner: type, extra: tuple[object, ...], unknown: Mapping[str, object]) -> Never:
+    """Raise `ModelCallError` for positional arguments too many, or for keywords that `owner` does not have."""
+    fields = dataclasses.fields(owner)
+    if not unknown:
+        names = ", ".join(f.name for f in fields if not f.kw_only) or "none"
+        raise ModelCallError(
+            f"{owner.__name__} takes {_shown(extra[0])} by keyword only{where()}",
+            hint=f"without keyword it takes {names}",
+        )
+    import difflib  # noqa: PLC0415 - not worth its time where nothing is wrong
+
+    known = [f.name for f in fields]
     name = next(iter(unknown))
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known)}"
-    raise ModelCallError(f"{owner.__name__} has no argument {name!r}{_where()}", hint=hint)
+    hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known) or 'no arguments'}"
+    raise ModelCallError(f"{owner.__name__} has no argument {name!r}{where()}", hint=hint)
 
 
-def _where() -> str:
-    """Return ` at path:line` of the first frame outside this package's model layer."""
-    frame: types.FrameType | None = sys._getframe(2)  # noqa: SLF001
-    while frame is not None and _is_ours(frame):
+def outer_frame() -> types.FrameType | None:
+    """Return the innermost frame that is not of the model layer, nor of a copy made with `dataclasses.replace`."""
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - positions are what this is for
+    while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
+    return frame
+
+
+def where() -> str:
+    """Return ` at path:line` of the call that leads into the model layer."""
+    frame = outer_frame()
     return f" at {Position(frame.f_code.co_filename, frame.f_lineno)}" if frame else ""
 
 
-def _is_ours(frame: types.FrameType) -> bool:
-    return frame.f_globals.get("__name__", "").startswith("datasurface.model.") or "getframe" in frame.f_globals
+def _is_ours(module: str) -> bool:
+    return module.startswith("datasurface.model.") or module in {"dataclasses", "copy"}
 
 
 def _as_it_is(value: Any, _refuse: Refuse, _owner: type, _field: str) -> Any:
@@ -112,10 +162,10 @@ def build_converter(hint: Any) -> Converter:  # noqa: PLR0911 - one line a kind 
         return _pair(arguments)
     if origin is type:
         return _bare(arguments[0])
-    return _instance(hint)
+    return _number(hint) if hint in (int, float) else _instance(hint)
 
 
-def _describe(hint: Any) -> str:
+def _describe(hint: Any) -> str:  # noqa: PLR0911 - one line a kind of annotation
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(dict.fromkeys(_describe(a) for a in arguments))
@@ -127,21 +177,37 @@ def _describe(hint: Any) -> str:
         return f"a pair of {_describe(arguments[0])}"
     if origin is type:
         return _describe(arguments[0])
+    if isinstance(hint, enum.EnumMeta):
+        return " or ".join(f"{hint.__name__}.{name}" for name in hint.__members__)
     return "None" if hint is type(None) else str(getattr(hint, "__name__", hint))
 
 
 def _instance(expected: type) -> Converter:
     def convert(value: Any, refuse: Refuse, owner: type, field: str) -> Any:
-        if isinstance(value, bool) and expected in (int, float):
-            refuse(owner, field, value, expected.__name__)
-        if expected is float and isinstance(value, int):
-            return float(value)
         if not isinstance(value, expected):
             refuse(owner, field, value, _describe(expected))
-        return str(value) if expected is str and type(value) is not str else value
+        return str.__str__(value) if expected is str else value
 
     if expected in (str, bool):
         convert.exact = expected.__name__  # type: ignore[attr-defined]
+    else:
+        convert.accepts = (expected,)  # type: ignore[attr-defined]
+    return convert
+
+
+def _number(expected: type[int | float]) -> Converter:
+    """Take numbers that can be written; an int where a float is expected, but never a bool."""
+    takes = (int,) if expected is int else (int, float)
+
+    def convert(value: Any, refuse: Refuse, owner: type, field: str) -> Any:
+        if value.__class__ is expected and -_USUAL < value < _USUAL:
+            return value + 0  # which makes 0.0 of -0.0
+        if isinstance(value, bool) or not isinstance(value, takes):
+            refuse(owner, field, value, expected.__name__)
+        if isinstance(value, int) and value.bit_length() > _LARGEST_BITS:
+            refuse(owner, field, value, f"{expected.__name__} of a sensible size")
+        return math.nan if value != value else expected(value)  # noqa: PLR0124 - one NaN for all: equal to itself
+
     return convert
 
 
@@ -164,10 +230,15 @@ def _bare(base: type) -> Converter:
 
 
 def _sequence(item: Converter, expected: str) -> Converter:
+    accepts = getattr(item, "accepts", ())
+
     def convert(value: Any, refuse: Refuse, owner: type, field: str) -> Any:
         if not isinstance(value, (list, tuple)):
             refuse(owner, field, value, f"a list of {expected}")
-        return tuple([item(element, refuse, owner, field) for element in value])
+        for element in value:
+            if not isinstance(element, accepts):
+                return tuple([item(element, refuse, owner, field) for element in value])
+        return tuple(value)
 
     return convert
 
@@ -176,7 +247,7 @@ def _mapping(item: Converter, expected: str) -> Converter:
     def convert(value: Any, refuse: Refuse, owner: type, field: str) -> Any:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             refuse(owner, field, value, f"a dict from str to {expected}")
-        return FrozenMapping({key: item(element, refuse, owner, field) for key, element in value.items()})
+        return FrozenMapping({str.__str__(key): item(element, refuse, owner, field) for key, element in value.items()})
 
     return convert
 
@@ -215,7 +286,7 @@ def _union(alternatives: tuple[Any, ...]) -> Converter:
         if bare is not None and isinstance(value, type):
             return bare(value, refuse, owner, field)
         if shorthand is not None and isinstance(value, str):
-            return shorthand(value)
+            return _from_shorthand(shorthand, value)
         for alternative in converters:
             try:
                 return alternative(value, _no_match, owner, field)
@@ -223,4 +294,14 @@ def _union(alternatives: tuple[Any, ...]) -> Converter:
                 continue
         return refuse(owner, field, value, expected)
 
+    convert.accepts = quick  # type: ignore[attr-defined]
     return convert
+
+
+def _from_shorthand(cls: type, text: str) -> Any:
+    """Return `cls(text)`, made where the object that it is an argument of is made."""
+    made, frame = cls(text), outer_frame()
+    if frame is not None:
+        object.__setattr__(made, "_made_in", frame.f_code)
+        object.__setattr__(made, "_made_at", frame.f_lasti)
+    return made
