@@ -1,0 +1,86 @@
+"""`docs/reference/json.md` against what the commands print with `--json`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pages import ROOT, model_folder, shell
+
+_PAGE = ROOT / "docs" / "reference" / "json.md"
+_MAPPINGS = ("objects.facts", "objects.children.facts", "names")
+"""Where the keys are names of the model."""
+_COMMANDS = {
+    "check": "check",
+    "show": "show shop.orders",
+    "graph": "graph",
+    "build": "build",
+    "query": "query 'SELECT name FROM dataset'",
+    "query --tables": "query --tables",
+    "plan": "plan",
+    "status": "status",
+    "history": "history shop",
+    "explain": "explain shop",
+    "audit": "audit",
+    "local": "local status",
+    "doctor": "doctor",
+}
+
+
+def test_each_verb_prints_the_keys_of_the_page() -> None:
+    documented = _documented()
+    problems = []
+    with model_folder() as folder:
+        shell("datasurface init", folder)
+        plan = _document("plan", folder)
+        assert shell("datasurface run --once", folder).returncode == 0
+        eco = (folder / "eco.py").read_text(encoding="utf-8")
+        (folder / "eco.py").write_text(eco.replace('sinks=["shop.', 'sinks=["no_shop.'), encoding="utf-8")
+        wrong = {name: _document(name, folder) for name in ("check", "build")}
+        (folder / "eco.py").write_text(eco, encoding="utf-8")
+        assert "findings.hint" in {path for path, _ in _paths(wrong["check"])}
+        for name in _COMMANDS:
+            printed = plan if name == "plan" else wrong.get(name) or _document(name, folder)
+            found = {path for path, _ in _paths(printed)}
+            empty = {path for path, value in _paths(printed) if value is None or value in ([], {})}
+            expected = documented.pop(name, set())
+            missing = {p for p in expected - found if not any(p.startswith(f"{e}.") for e in empty)}
+            problems += [f"{name}: {path} is not printed" for path in sorted(missing)]
+            problems += [f"{name}: {path} is not on the page" for path in sorted(found - expected)]
+    assert problems == []
+    assert documented == {}, "sections of no verb"
+
+
+def _documented() -> dict[str, set[str]]:
+    """Return the paths of each section; a row lists the keys of one object."""
+    found: dict[str, set[str]] = {}
+    name = ""
+    for line in _PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            name = line[3:]
+        elif line.startswith(("| document", "| `")) and name:
+            place, keys = [cell.strip() for cell in line.split("|")[1:3]]
+            prefix = "" if place == "document" else place.strip("`") + "."
+            found.setdefault(name, set()).update(prefix + key for key in re.findall(r"`(\w+)`", keys))
+    return found
+
+
+def _document(name: str, folder: Path) -> object:
+    done = shell(f"datasurface {_COMMANDS[name]} --json 2>/dev/null", folder)
+    return json.loads(done.stdout)
+
+
+def _paths(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the path of every key, such as `streams.state` for each state of a list of streams."""
+    if path in _MAPPINGS or re.fullmatch(r"objects(\.children)+\.facts", path):
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            where = f"{path}.{key}" if path else str(key)
+            yield where, item
+            yield from _paths(item, where)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _paths(item, path)
