@@ -14,7 +14,6 @@ from datasurface.govern.report import Report
 from datasurface.graph.build import build_graph
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release
-from datasurface.release.file import write_release
 
 __all__ = ["compile_model", "keep_release", "require_ok"]
 

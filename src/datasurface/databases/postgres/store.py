@@ -45,6 +45,12 @@ _JOIN_SETTINGS = (
     "SET LOCAL min_parallel_table_scan_size = '4MB'; SET LOCAL jit = off; SET LOCAL enable_mergejoin = off"
 )
 """A full join of two large tables: hashed in memory and by several workers where it is worth it."""
+_REFILLED = (
+    "WITH (autovacuum_vacuum_threshold = 300, autovacuum_vacuum_scale_factor = 0, "
+    "autovacuum_vacuum_insert_threshold = -1, autovacuum_analyze_threshold = 2000000000)"
+)
+"""A small table that every batch fills and empties: vacuumed after a few fills so that it stays small, and never
+analysed, which would churn the catalog of statistics."""
 _BUILD_SETTINGS = "SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL max_parallel_maintenance_workers = 2"
 
 
@@ -180,7 +186,7 @@ class PostgresStore:
         name = ddl.qualified(tables.schema, table)
         columns = ", ".join(f"{ddl.quote(c.name)} {ddl.type_of(c)}" for c in dataset.columns)
         if not _exists(raw, tables.schema, table):
-            _run(raw, f"CREATE UNLOGGED TABLE {name} ({columns}) WITH (autovacuum_vacuum_threshold = 1000)")
+            _run(raw, f"CREATE UNLOGGED TABLE {name} ({columns}) {_REFILLED}")
         else:
             _run(raw, f"DELETE FROM {name}")
 
@@ -232,7 +238,7 @@ class PostgresStore:
         query = delta.find_delta(tables, dataset, staging.table)
         if staging.kind is StagingKind.SMALL:
             if not _exists(raw, tables.schema, _delta_table(tables, staging)):
-                _run(raw, f"CREATE UNLOGGED TABLE {name} ({delta.delta_columns(dataset)})")
+                _run(raw, f"CREATE UNLOGGED TABLE {name} ({delta.delta_columns(dataset)}) {_REFILLED}")
             names = ", ".join(ddl.quote(c.name) for c in dataset.columns)
             into = f"{name} (ds_op, ds_row, {names})"
             found = f"WITH found AS (INSERT INTO {into} {query} RETURNING ds_op) {delta.COUNTS} found"
