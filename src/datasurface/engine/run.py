@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from datasurface.databases.merge import KeyProblem
+from datasurface.databases.merge import KeyProblem, StagingKind
 from datasurface.engine.batch import BatchResult, Outcome, Situation, Step, steps
 from datasurface.engine.capture.snapshot import LOCK_WAIT, StagedBatch, refuse_keys, stage
 from datasurface.engine.context import BatchContext
@@ -225,6 +225,11 @@ class _Run:
                 connection, context.schema, held.stream, self._batch_id or 0, BatchState.ABANDONED, error=reason
             )
             self._drop_leftovers(connection)
+            # A dataset that has left the model is in the ledger only.
+            staged = ledger.stagings(connection, context.schema, held.stream, self._batch_id or 0)
+            for staging in staged.values():
+                if staging.kind is not StagingKind.SMALL:
+                    context.store.run(connection, context.store.drop_table(context.schema, staging.table))
 
     def _open(self, connection: Connection, held: Claim) -> None:
         """Take the next number; the stream is held in this transaction."""
