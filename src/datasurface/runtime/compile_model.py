@@ -72,6 +72,8 @@ def keep_release(release: Release, folder: Path, output: Path | None = None) -> 
     """
     default = folder / _OWN_FOLDER / "releases" / f"{release.digest}.sqlite"
     path = default if output is None else output.absolute()
+    from datasurface.release.file import write_release  # noqa: PLC0415 - the tables' mapping costs half a second
+
     with _no_collection():
         write_release(release, path)
     if output is None:
