@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from crash.shop import Shop
-
 from datasurface.engine.batch import BatchResult, Outcome, Step
 from datasurface.errors import DataSurfaceError
 from datasurface.runtime.job import JobRunner
@@ -101,9 +100,7 @@ def _work(shop: Shop, moment: Moment | None, pipe: Connection, runs: int) -> Non
     trigger = _Trigger(moment)
     with open_platform(shop.release().platforms[0], Path(shop.folder), shop.secrets()) as running:
         trigger.hook(running)
-        runner = JobRunner(
-            running, progress=trigger, silence=shop.silence, observe=trigger.observe, retries=(0.1, 0.2)
-        )
+        runner = JobRunner(running, progress=trigger, silence=shop.silence, observe=trigger.observe, retries=(0.1, 0.2))
         pipe.send("ready")
         for _ in range(runs):
             pipe.recv()

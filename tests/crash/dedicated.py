@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+
 from servers import Server, embedded_server, system_server
 
 

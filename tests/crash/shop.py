@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
-from workbench import compiled, container, environ, model
 
 from datasurface import BigInt, Column, Dataset, Decimal, Ecosystem, History, Integer, String, Timestamp
 from datasurface.release.compile import Release
+from workbench import compiled, container, environ, model
 
 BIG = Dataset(
     "big",
@@ -61,9 +61,7 @@ class Shop:
     rows: int = 20_000
 
     def ecosystem(self) -> Ecosystem:
-        return model(
-            container("src", self.source), container("dst", self.target), list(DATASETS), history=self.history
-        )
+        return model(container("src", self.source), container("dst", self.target), list(DATASETS), history=self.history)
 
     def release(self) -> Release:
         return compiled(self.ecosystem())

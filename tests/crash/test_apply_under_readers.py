@@ -12,10 +12,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from crash.child import Moment, run_until_done, writer
 from crash.shop import DATASETS, Shop
-from workbench import Workbench, compiled, container, model, workbench
-
 from datasurface import Column, Dataset, Ecosystem, History, String
 from datasurface.engine.batch import Outcome
 from datasurface.errors import ApplyBlockedError
@@ -23,6 +22,7 @@ from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.job import JobRunner
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import open_platform
+from workbench import Workbench, compiled, container, model, workbench
 
 LOCK_TIMEOUT = 2.0
 
@@ -288,6 +288,7 @@ def test_long_names_leave_nothing_behind(two_databases: tuple[str, str], tmp_pat
 
 def _stop_before_merge(bench: Workbench) -> None:
     """End a run between staged and merged, as a process that dies there would leave it."""
+
     def observe(step: object) -> None:
         if str(step) == "merge":
             raise SystemExit

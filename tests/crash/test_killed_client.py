@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+
 from crash.child import Moment, killed_at, run_until_done, writer
 from crash.shop import Shop
-from servers import Server
-from workbench import Workbench, workbench
-
 from datasurface import History
 from datasurface.engine.batch import Outcome
+from servers import Server
+from workbench import Workbench, workbench
 
 FIRST = [
     Moment(step="open"),
@@ -119,7 +119,7 @@ def test_killed_at_every_step(server: Server, tmp_path: Path, history: History) 
 @pytest.mark.parametrize("history", [History.LIVE, History.FULL])
 def test_killed_at_random(server: Server, tmp_path: Path, history: History, seed: int) -> None:
     """A 300,000-row batch, killed again and again at random moments; every few kills it is let through."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     kills = 0
     with server.database() as source, server.database() as target, server.database() as other:
         shop = Shop(source, target, str(tmp_path), history, rows=300_000)

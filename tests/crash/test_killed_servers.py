@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from crash.child import Moment, killed_at, run_until_done, writer
 from crash.dedicated import crash, dedicated, restart
 from crash.shop import Shop
-from servers import Server
-from workbench import Workbench, workbench
-
 from datasurface import History
 from datasurface.engine.batch import Outcome
 from datasurface.errors import DataSurfaceError
+from servers import Server
+from workbench import Workbench, workbench
 
 STEPS = [
     Moment(step="open"),
@@ -92,9 +92,7 @@ def _while_running(shop: Shop, victim: Server, moment: Moment) -> str:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("which", ["merge database", "source"])
 @pytest.mark.parametrize("history", [History.LIVE, History.FULL])
-def test_killed_at_every_step(
-    server: Server, doomed: Server, tmp_path: Path, history: History, which: str
-) -> None:
+def test_killed_at_every_step(server: Server, doomed: Server, tmp_path: Path, history: History, which: str) -> None:
     places = (server, doomed) if which == "merge database" else (doomed, server)
     with places[0].database() as source, places[1].database() as target:
         shop = Shop(source, target, str(tmp_path), history)
@@ -113,7 +111,7 @@ def test_killed_at_every_step(
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("which", ["merge database", "source"])
 def test_killed_at_random(server: Server, doomed: Server, tmp_path: Path, which: str, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     places = (server, doomed) if which == "merge database" else (doomed, server)
     with places[0].database() as source, places[1].database() as target:
         shop = Shop(source, target, str(tmp_path), rows=300_000)
@@ -142,4 +140,3 @@ def _just_run_again(shop: Shop, bench: Workbench) -> None:
     assert result.batch_id in (numbers[-1], numbers[-1] + 1) if numbers else result.batch_id == 1
     shop.assert_whole()
     assert [row[0] for row in shop.ledger()] == list(range(1, len(shop.ledger()) + 1))
-

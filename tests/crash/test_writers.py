@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from crash.child import Moment, run_until_done, writer
 from crash.shop import Shop
-from workbench import Workbench, workbench
-
 from datasurface.engine.batch import Outcome
+from workbench import Workbench, workbench
 
 SILENCE = 2.0
 
