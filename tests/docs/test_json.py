@@ -44,7 +44,8 @@ def test_each_verb_prints_the_keys_of_the_page(monkeypatch: pytest.MonkeyPatch) 
     with model_folder() as folder:
         shell("datasurface init", folder)
         plan = _document("plan", folder)
-        assert shell("datasurface run --once", folder).returncode == 0
+        ran = shell("datasurface run --once", folder)
+        assert ran.returncode == 0, ran.stdout
         eco = (folder / "eco.py").read_text(encoding="utf-8")
         (folder / "eco.py").write_text(eco.replace('sinks=["shop.', 'sinks=["no_shop.'), encoding="utf-8")
         wrong = {name: _document(name, folder) for name in ("check", "build")}
