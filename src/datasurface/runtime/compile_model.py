@@ -70,10 +70,10 @@ def keep_release(release: Release, folder: Path, output: Path | None = None) -> 
     Raises:
         StoreError: the file cannot be written.
     """
-    default = folder / _OWN_FOLDER / "releases" / f"{release.digest}.sqlite"
-    path = default if output is None else output.absolute()
     from datasurface.release.file import write_release  # noqa: PLC0415 - the tables' mapping costs half a second
 
+    default = folder / _OWN_FOLDER / "releases" / f"{release.digest}.sqlite"
+    path = default if output is None else output.absolute()
     with _no_collection():
         write_release(release, path)
     if output is None:
