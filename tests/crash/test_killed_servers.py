@@ -98,7 +98,7 @@ def test_killed_at_every_step(server: Server, doomed: Server, tmp_path: Path, hi
         shop = Shop(source, target, str(tmp_path), history)
         shop.fill()
         with workbench(shop.ecosystem(), target, tmp_path, shop.secrets()) as bench:
-            for number, moment in enumerate([STEPS[2], *STEPS]):
+            for number, moment in enumerate([STEPS[2], *STEPS], start=1):
                 before, after = shop.consumer_print(), shop.source_print()
                 _while_running(shop, doomed, moment)
                 assert shop.consumer_print() in (before, after), moment
