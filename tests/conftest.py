@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from servers import Server, embedded_server, external_server, system_server
 
 

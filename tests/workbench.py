@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 
 from datasurface import (
-    Datastore,
-    DatasetGroup,
     Dataset,
+    DatasetGroup,
+    Datastore,
     Ecosystem,
     GitHubRepository,
     GovernanceZone,

@@ -34,6 +34,8 @@ def command(session: Session, stream: str | None, *, as_json: bool) -> int:
 
 def _show(result: DatasetAudit) -> None:
     verdict = f"equal through batch {result.verified_through}" if result.ok else f"{result.wrong} keys WRONG"
+    if result.ok and result.undecided:
+        verdict = "not proved"
     since = f", {result.changed_since} keys changed at the source since" if result.changed_since else ""
     if result.undecided:
         since += (
