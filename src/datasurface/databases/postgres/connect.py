@@ -23,6 +23,8 @@ _SETTINGS = {
     "client_encoding": "UTF8",
     "search_path": "pg_catalog",
     "xmloption": "content",
+    "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
 }
 """What makes the same value look the same in every session, whatever the server's or the user's defaults."""
 
