@@ -74,7 +74,7 @@ def _a(value: object) -> str:
 
 def _failure(error: Exception) -> str:
     """Return what went wrong in the model's code, and where."""
-    if isinstance(error, SyntaxError) and error.filename and not _place_of(error):
+    if isinstance(error, SyntaxError) and error.filename and _is_of_model(error.filename):
         line = f":{error.lineno}" if error.lineno else ""
         return f"syntax error at {error.filename}{line}: {error.msg}"
     return f"{type(error).__name__}{_place_of(error)}: {error}"
@@ -108,7 +108,11 @@ class _RelativeLoader(SourceFileLoader):
             relative = Path(path).relative_to(self.root)
         except ValueError:
             relative = Path(path)
-        return self.source_to_code(self.get_data(path), str(relative))
+        try:
+            return self.source_to_code(self.get_data(path), str(relative))
+        except SyntaxError as error:
+            error.filename = error.filename or str(relative)
+            raise
 
 
 class _ModelFinder(MetaPathFinder):
