@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import pytest
@@ -74,7 +75,7 @@ class NewReaders:
         self.times = 0
         self.errors: list[str] = []
 
-    def __enter__(self) -> NewReaders:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -98,6 +99,7 @@ class NewReaders:
             time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_change_waits_for_a_reader_and_new_readers_do_not_wait_long(shop: Shop, bench: Workbench) -> None:
     bench.run()
     before = bench.release.digest
@@ -122,6 +124,7 @@ def test_a_change_waits_for_a_reader_and_new_readers_do_not_wait_long(shop: Shop
         bench.rows("SELECT value FROM reports_all.shop_small")
 
 
+@pytest.mark.slow
 def test_an_open_cursor_keeps_its_rows(shop: Shop, bench: Workbench) -> None:
     bench.run()
     with psycopg.connect(shop.target) as connection, connection.cursor("slow") as cursor:
@@ -155,6 +158,7 @@ def test_a_widened_key_under_somebodys_own_view(shop: Shop, bench: Workbench) ->
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_first_load_waits_behind_a_reader_and_is_not_read_again(shop: Shop, bench: Workbench) -> None:
     with reading(shop, "shop_big"), NewReaders(shop, "shop_big") as others:
         result = bench.run()
@@ -191,6 +195,7 @@ def test_readers_come_and_go_while_a_first_load_is_put_in_place(shop: Shop, benc
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_first_load_is_put_in_place_under_somebodys_own_view(shop: Shop, bench: Workbench) -> None:
     with psycopg.connect(shop.target, autocommit=True) as somebody:
         somebody.execute("CREATE SCHEMA theirs; CREATE VIEW theirs.mine AS SELECT * FROM reports_all.shop_small")
@@ -201,6 +206,7 @@ def test_a_first_load_is_put_in_place_under_somebodys_own_view(shop: Shop, bench
         assert somebody.execute("SELECT count(*) FROM theirs.mine").fetchone() == (101,)
 
 
+@pytest.mark.slow
 def test_apply_waits_for_a_running_batch(shop: Shop, bench: Workbench) -> None:
     bench.run()
     shop.change(1)
@@ -236,6 +242,7 @@ def _apply(bench: Workbench, plan: Plan) -> Applied:
     return apply_plan(bench.running, bench.release.platforms[0], plan, bench.release.model_json)
 
 
+@pytest.mark.slow
 def test_two_applies_at_once(shop: Shop, bench: Workbench) -> None:
     """One does it; the other says that somebody is busy or was faster, or finds nothing to do."""
     bench.run()
@@ -321,6 +328,7 @@ def _kill_apply(shop: Shop, operations: int) -> bool:
     return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.slow
 def test_a_killed_apply_is_just_run_again(shop: Shop, bench: Workbench) -> None:
     bench.run()
     bench.plan(changed(shop, wider()))

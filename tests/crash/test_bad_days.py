@@ -55,6 +55,7 @@ def _run_in_new_process(shop: Shop, environ: dict[str, str]) -> str:
 # -- the merge database
 
 
+@pytest.mark.slow
 def test_merge_database_refuses_the_password(shop: Shop, bench: Workbench) -> None:
     wrong = {**shop.secrets(), "DATASURFACE_DST_PASSWORD": "not the one"}
     error = _run_in_new_process(shop, wrong)
@@ -82,6 +83,7 @@ def test_merge_database_is_read_only(shop: Shop, bench: Workbench) -> None:
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_merge_database_is_gone(shop: Shop, bench: Workbench, tmp_path: Path) -> None:
     assert bench.plan().empty
     lost = Shop(shop.source, shop.target + "_gone", str(tmp_path))
@@ -110,7 +112,10 @@ SPOILED = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "said", "mend"), SPOILED, ids=[s[0] for s in SPOILED])
+@pytest.mark.parametrize(
+    ("spoil", "said", "mend"),
+    [pytest.param(*s, id=s[0], marks=[pytest.mark.slow] if s is not SPOILED[2] else []) for s in SPOILED],
+)
 def test_a_source_table_changes_between_batches(shop: Shop, bench: Workbench, spoil: str, said: str, mend: str) -> None:
     before = shop.consumer_print()
     with stranger(shop.source) as somebody:
@@ -130,6 +135,7 @@ def test_a_source_table_changes_between_batches(shop: Shop, bench: Workbench, sp
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_permission_denied_at_the_source(shop: Shop, bench: Workbench) -> None:
     role = f"reader_{random_names.token_hex(4)}"
     before = shop.consumer_print()
@@ -150,7 +156,13 @@ def test_permission_denied_at_the_source(shop: Shop, bench: Workbench) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["TRUNCATE small", "ALTER TABLE small ALTER value TYPE bigint", "DROP TABLE small", "DROP TABLE big"],
+    [
+        "TRUNCATE small",
+        *(
+            pytest.param(other, marks=pytest.mark.slow)
+            for other in ("ALTER TABLE small ALTER value TYPE bigint", "DROP TABLE small", "DROP TABLE big")
+        ),
+    ],
 )
 def test_a_source_table_is_changed_while_it_is_read(shop: Shop, bench: Workbench, statement: str) -> None:
     """Somebody's change waits until the read has ended, so nothing looks empty that was not."""
@@ -204,7 +216,7 @@ def _slowly(shop: Shop) -> Iterator[None]:
         somebody.execute("ALTER TABLE big_table RENAME TO big")
 
 
-@pytest.mark.parametrize("which", ["source", "merge database"])
+@pytest.mark.parametrize("which", ["source", pytest.param("merge database", marks=pytest.mark.slow)])
 def test_a_connection_is_lost_in_copy_and_the_batch_tried_again(shop: Shop, bench: Workbench, which: str) -> None:
     url, query = (shop.source, "COPY (%") if which == "source" else (shop.target, "COPY %")
     stop = threading.Event()
@@ -220,6 +232,7 @@ def test_a_connection_is_lost_in_copy_and_the_batch_tried_again(shop: Shop, benc
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_lost_again_and_again_fails_the_batch(shop: Shop, bench: Workbench) -> None:
     before = shop.consumer_print()
     stop = threading.Event()
@@ -251,11 +264,11 @@ def _small_disk(server: Server) -> Iterator[str]:
             ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", base], check=False, capture_output=True
         )
         if mounted.returncode:
-            os.rmdir(base)
+            Path(base).rmdir()
             pytest.skip("only root may mount the small disk that this test fills")
         owner = Path(data).stat()
         os.chown(base, owner.st_uid, owner.st_gid)
-        os.chmod(base, 0o700)
+        Path(base).chmod(0o700)
         name = f"full_{random_names.token_hex(4)}"
         try:
             somebody.execute(f"CREATE TABLESPACE {name} LOCATION '{base}'")
@@ -280,7 +293,9 @@ def _drop_tablespace(server: Server, name: str) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount the small disk that this test fills")
-@pytest.mark.parametrize("loaded", [False, True], ids=["first load", "again"])
+@pytest.mark.parametrize(
+    "loaded", [pytest.param(False, marks=pytest.mark.slow, id="first load"), pytest.param(True, id="again")]
+)
 def test_the_disk_is_full(server: Server, tmp_path: Path, loaded: bool) -> None:
     with server.database() as source, _small_disk(server) as disk:
         name = f"test_{random_names.token_hex(6)}"
@@ -328,7 +343,9 @@ def _run(bench: Workbench) -> str:
 # -- clocks that jump
 
 
-@pytest.mark.parametrize("jump", ["+1 day", "-1 day", "+1 second"])
+@pytest.mark.parametrize(
+    "jump", ["+1 day", *(pytest.param(j, marks=pytest.mark.slow) for j in ("-1 day", "+1 second"))]
+)
 def test_a_heartbeat_from_another_time_locks_nobody_out(
     two_databases: tuple[str, str], tmp_path: Path, jump: str
 ) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+
 from crash.shop import DATASETS, Shop
 
 _ECO = """\
@@ -44,6 +45,7 @@ def _folder(shop: Shop) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 def test_interrupted(two_databases: tuple[str, str], tmp_path: Path, times: int) -> None:
     """The first lets the running batch end, the second ends it at once; either way the next run is right."""

@@ -1,4 +1,4 @@
-"""`kill -9` of the client at every step, in the middle of COPY, inside the merge, and at random: then just run again."""
+"""`kill -9` of the client at every step, in COPY, inside the merge, and at random: then just run again."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _kill_and_go_on(shop: Shop, twin: Workbench, bench: Workbench, moments: list
     assert twin.run().outcome is Outcome.MERGED
 
 
-@pytest.mark.parametrize("history", [History.LIVE, History.FULL])
+@pytest.mark.parametrize("history", [pytest.param(History.LIVE, marks=pytest.mark.slow), History.FULL])
 def test_killed_at_a_step(server: Server, tmp_path: Path, history: History) -> None:
     with server.database() as source, server.database() as target, server.database() as other:
         shop = Shop(source, target, str(tmp_path), history)

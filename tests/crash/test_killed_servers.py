@@ -59,6 +59,7 @@ def test_unlogged_staging_lost_between_staged_and_merged(server: Server, doomed:
             shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_first_load_survives_a_crash_of_its_server(server: Server, doomed: Server, tmp_path: Path) -> None:
     """First loads are logged tables: what was staged is merged without reading again."""
     with server.database() as source, doomed.database() as target:

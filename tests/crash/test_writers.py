@@ -37,7 +37,7 @@ def stops(*, step: str = "", rows: int = 0, store: str = "") -> Moment:
 
 
 @pytest.mark.usefixtures("bench")
-@pytest.mark.parametrize("rounds", [6, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [4, pytest.param(60, marks=pytest.mark.slow)])
 def test_two_writers_race(shop: Shop, rounds: int) -> None:
     with ExitStack() as stack:
         pair = [stack.enter_context(writer(shop, runs=rounds)) for _ in range(2)]
@@ -58,6 +58,7 @@ def test_two_writers_race(shop: Shop, rounds: int) -> None:
         assert [row[:2] for row in shop.ledger()] == [(n, "merged") for n in range(1, merged + 1)]
 
 
+@pytest.mark.slow
 def test_while_one_works_the_other_is_busy(shop: Shop, bench: Workbench) -> None:
     with writer(shop, Moment(step="stage", signal=0, pause=SILENCE * 2)) as slow:
         slow.go()
@@ -72,11 +73,11 @@ def test_while_one_works_the_other_is_busy(shop: Shop, bench: Workbench) -> None
 
 
 LARGE = [
-    pytest.param(stops(rows=15_000), False, id="in COPY of a first load"),
-    pytest.param(stops(step="stage"), True, id="before it reads"),
+    pytest.param(stops(rows=15_000), False, id="in COPY of a first load", marks=pytest.mark.slow),
+    pytest.param(stops(step="stage"), True, id="before it reads", marks=pytest.mark.slow),
     pytest.param(stops(rows=15_000), True, id="in COPY"),
     pytest.param(stops(store="create_staging"), True, id="with staging half made", marks=pytest.mark.slow),
-    pytest.param(stops(rows=20_200), True, id="in COPY of a small table"),
+    pytest.param(stops(rows=20_200), True, id="in COPY of a small table", marks=pytest.mark.slow),
     pytest.param(stops(step="merge"), True, id="before it merges"),
     pytest.param(stops(step="merge"), False, id="before it merges a first load", marks=pytest.mark.slow),
 ]
@@ -109,6 +110,7 @@ def test_a_stopped_writer_returns(shop: Shop, bench: Workbench, moment: Moment, 
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_writer_stopped_before_the_first_small_staging_is_committed(shop: Shop, bench: Workbench) -> None:
     """The table that small batches share is being made by a writer that never ends; others go on without it."""
     bench.run()
@@ -126,7 +128,9 @@ def test_a_writer_stopped_before_the_first_small_staging_is_committed(shop: Shop
     shop.assert_whole()
 
 
-@pytest.mark.parametrize("moment", [stops(store="apply_delta"), stops(store="put_in_place")], ids=str)
+@pytest.mark.parametrize(
+    "moment", [stops(store="apply_delta"), pytest.param(stops(store="put_in_place"), marks=pytest.mark.slow)], ids=str
+)
 def test_a_writer_stopped_inside_the_merge_is_ended(shop: Shop, bench: Workbench, moment: Moment) -> None:
     """Others are busy until the database ends its session for being silent in a transaction."""
     if moment.store == "apply_delta":
@@ -155,6 +159,7 @@ def test_a_writer_stopped_inside_the_merge_is_ended(shop: Shop, bench: Workbench
     assert [row[1] for row in shop.ledger()] == ["merged"] * len(shop.ledger())
 
 
+@pytest.mark.slow
 def test_a_writer_stopped_while_it_takes_the_stream_is_ended(shop: Shop, bench: Workbench) -> None:
     with writer(shop, stops(step="open")) as late:
         late.go()
