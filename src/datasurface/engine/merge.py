@@ -119,6 +119,8 @@ def _apply(context: BatchContext, connection: Connection, batch: StagedBatch, wo
     store, tables = context.store, context.tables(work.dataset)
     first = work.staging.kind is StagingKind.FIRST
     if first:
+        # From here readers wait: a client that falls silent now is ended soon, and the next run merges what is staged.
+        store.bound_waits(connection, lock=_LOCK_WAIT, idle=_LOCK_WAIT)
         statements = _lock_views(context, connection, work.dataset)
         store.put_in_place(connection, tables, work.staging.table, statements)
     else:
