@@ -93,7 +93,10 @@ class Shop:
             return tuple(
                 tuple(
                     connection.execute(
-                        f"SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) FROM {pattern.format(d.name)} t"
+                        (
+                            "SELECT count(*), sum(hashtextextended(t::text, 0)::numeric) "
+                            f"FROM {pattern.format(d.name)} t"
+                        ).encode()
                     ).fetchone()
                     or ()
                 )
@@ -110,7 +113,7 @@ class Shop:
                     f"SELECT count(*), sum(hashtextextended(ROW({names}, ds_batch_in, ds_batch_out)::text, 0)::numeric)"
                     f" FROM reports_all.shop_{dataset.name}_history"
                 )
-                found.append(tuple(connection.execute(query).fetchone() or ()))
+                found.append(tuple(connection.execute(query.encode()).fetchone() or ()))
         return tuple(found)
 
     def ledger(self) -> list[tuple[object, ...]]:
@@ -153,7 +156,7 @@ class Shop:
 
 def _each(connection: psycopg.Connection[tuple[object, ...]], statements: str, values: dict[str, int]) -> None:
     for statement in statements.format(**values).split(";"):
-        connection.execute(statement)
+        connection.execute(statement.encode())
 
 
 @contextmanager

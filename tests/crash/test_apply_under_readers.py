@@ -59,7 +59,7 @@ def wider() -> Dataset:
 def reading(shop: Shop, view: str = "shop_small") -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """Hold a transaction open that has read a view."""
     with psycopg.connect(shop.target) as connection:
-        connection.execute(f"SELECT count(*) FROM reports_all.{view}")
+        connection.execute(f"SELECT count(*) FROM reports_all.{view}".encode())
         yield connection
         connection.rollback()
 
@@ -90,7 +90,7 @@ class NewReaders:
             with psycopg.connect(self._shop.target) as connection:
                 began = time.monotonic()
                 try:
-                    connection.execute(f"SELECT count(*) FROM reports_all.{self._view}")
+                    connection.execute(f"SELECT count(*) FROM reports_all.{self._view}".encode())
                 except psycopg.Error as error:
                     self.errors.append(str(error))
                 self.slowest = max(self.slowest, time.monotonic() - began)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -70,7 +71,7 @@ def test_merge_database_is_read_only(shop: Shop, bench: Workbench) -> None:
     before = shop.consumer_print()
     name = shop.target.rpartition("/")[2]
     with stranger(shop.target) as somebody:
-        somebody.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        somebody.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
         began = time.monotonic()
         error = _run_in_new_process(shop, shop.secrets())
         assert time.monotonic() - began < 10
@@ -78,7 +79,7 @@ def test_merge_database_is_read_only(shop: Shop, bench: Workbench) -> None:
         assert "read-only transaction" in error
         assert shop.consumer_print() == before
         somebody.execute("SET default_transaction_read_only = off")
-        somebody.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        somebody.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
     assert bench.run().outcome is Outcome.MERGED
     shop.assert_whole()
 
@@ -119,14 +120,14 @@ SPOILED = [
 def test_a_source_table_changes_between_batches(shop: Shop, bench: Workbench, spoil: str, said: str, mend: str) -> None:
     before = shop.consumer_print()
     with stranger(shop.source) as somebody:
-        somebody.execute(spoil)
+        somebody.execute(spoil.encode())
         result = bench.run()
         assert result.outcome is Outcome.FAILED
         assert said in result.error
         assert result.seconds < 5, "a permanent fault is not tried again"
         assert shop.consumer_print() == before
         assert shop.leftovers() == []
-        somebody.execute(mend)
+        somebody.execute(mend.encode())
         if "DROP" in spoil:
             somebody.execute("ALTER TABLE small ADD PRIMARY KEY (code), ALTER code TYPE varchar(20)")
     after = bench.run()
@@ -140,7 +141,7 @@ def test_permission_denied_at_the_source(shop: Shop, bench: Workbench) -> None:
     role = f"reader_{random_names.token_hex(4)}"
     before = shop.consumer_print()
     with stranger(shop.source) as somebody:
-        somebody.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON big, keyless TO {role}")
+        somebody.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON big, keyless TO {role}".encode())
         try:
             environ = {**shop.secrets(), "DATASURFACE_SRC_USER": role, "DATASURFACE_SRC_PASSWORD": "x"}
             error = _run_in_new_process(shop, environ)
@@ -149,7 +150,7 @@ def test_permission_denied_at_the_source(shop: Shop, bench: Workbench) -> None:
             environ["DATASURFACE_SRC_PASSWORD"] = "wrong"
             assert "password authentication failed" in _run_in_new_process(shop, environ)
         finally:
-            somebody.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+            somebody.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
     assert bench.run().outcome is Outcome.MERGED
     shop.assert_whole()
 
@@ -271,7 +272,7 @@ def _small_disk(server: Server) -> Iterator[str]:
         Path(base).chmod(0o700)
         name = f"full_{random_names.token_hex(4)}"
         try:
-            somebody.execute(f"CREATE TABLESPACE {name} LOCATION '{base}'")
+            somebody.execute(f"CREATE TABLESPACE {name} LOCATION '{base}'".encode())
             yield name
         finally:
             _drop_tablespace(server, name)
@@ -284,7 +285,7 @@ def _drop_tablespace(server: Server, name: str) -> None:
     while True:
         try:
             with stranger(server.url) as somebody:
-                somebody.execute(f"DROP TABLESPACE IF EXISTS {name}")
+                somebody.execute(f"DROP TABLESPACE IF EXISTS {name}".encode())
                 return
         except psycopg.Error:
             if time.monotonic() > deadline:
@@ -300,11 +301,11 @@ def test_the_disk_is_full(server: Server, tmp_path: Path, loaded: bool) -> None:
     with server.database() as source, _small_disk(server) as disk:
         name = f"test_{random_names.token_hex(6)}"
         with stranger(server.url) as somebody:
-            somebody.execute(f'CREATE DATABASE "{name}" TABLESPACE {disk} STRATEGY file_copy')
+            somebody.execute(f'CREATE DATABASE "{name}" TABLESPACE {disk} STRATEGY file_copy'.encode())
             try:
                 _fill_the_disk(Shop(source, server.with_database(name), str(tmp_path), rows=30_000), loaded)
             finally:
-                somebody.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+                somebody.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 def _fill_the_disk(shop: Shop, loaded: bool) -> None:
@@ -384,7 +385,7 @@ def test_the_sources_clock_goes_backwards(shop: Shop, bench: Workbench) -> None:
             "SELECT count(*) FROM reports_all.shop_big_history WHERE ds_valid_to < ds_valid_from"
         ).fetchone()
         assert wrong == (0,)
-        times = [
+        times: list[Any] = [
             row[0] for row in somebody.execute("SELECT read_at FROM ds_yellow.ledger ORDER BY batch_id").fetchall()
         ]
         assert times == sorted(times)

@@ -147,7 +147,7 @@ class ViewShape:
 class Progress(Protocol):
     """Hears how many rows were read so far."""
 
-    def advance(self, stream: str, rows: int) -> None:
+    def advance(self, stream: str, rows: int, /) -> None:
         """Add `rows` to what was read of `stream`."""
         ...
 

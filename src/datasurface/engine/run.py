@@ -307,7 +307,7 @@ class _Run:
             with self._holding(held) as connection:
                 last = ledger.last_batch(connection, context.schema, held.stream)
                 if last is not None and last.batch_id == self._batch_id and last.state in ledger.UNFINISHED:
-                    ledger.set_state(connection, context.schema, held.stream, self._batch_id, state, error=reason)
+                    ledger.set_state(connection, context.schema, held.stream, last.batch_id, state, error=reason)
                 if state is BatchState.FAILED:
                     self._drop_leftovers(connection)
         except (SQLAlchemyError, DataSurfaceError) as error:
