@@ -73,7 +73,7 @@ class Shop:
     def do(self, *statements: str) -> None:
         """Change the source, each statement by itself."""
         for statement in statements:
-            self.source.execute(statement)
+            self.source.execute(statement.encode())
 
     def run(self, stream: str = "shop", *, accept: bool = False) -> BatchResult:
         return self.bench.run(stream, accept=accept)
@@ -92,8 +92,12 @@ class Shop:
         both = f"{columns}, ds_batch_in, ds_batch_out"
         return self.rows(f"SELECT {both} FROM reports_all.shop_{dataset}_history ORDER BY {both}")
 
+    def admin(self, statement: str) -> None:
+        """Do something in the merge database as its owner would."""
+        self.target.execute(statement.encode())
+
     def rows(self, query: str) -> Rows:
-        return self.target.execute(query).fetchall()
+        return self.target.execute(query.encode()).fetchall()
 
     def tables(self) -> list[str]:
         """Return the platform's tables of data; the platform's own have no dot in their names."""

@@ -84,11 +84,11 @@ def test_closed_versions_go_when_nobody_needs_them(shop: Shop) -> None:
     closed = 'ds_yellow."shop.orders.history"'
     assert shop.rows(f"SELECT count(*) FROM {closed}") == [(3,)]
     for batch, days in ((3, 61), (4, 59)):
-        shop.target.execute(
+        shop.admin(
             f"UPDATE {closed} SET ds_valid_to = ds_valid_to - interval '{days} days', "
             f"ds_valid_from = ds_valid_from - interval '{days} days' WHERE ds_batch_out = {batch}"
         )
-    shop.target.execute("UPDATE ds_yellow.datasets SET pruned_at = pruned_at - interval '25 hours'")
+    shop.admin("UPDATE ds_yellow.datasets SET pruned_at = pruned_at - interval '25 hours'")
     shop.merged()
     assert shop.rows(f"SELECT ds_batch_out FROM {closed} ORDER BY 1") == [(4,), (5,)]
     assert len(shop.seen("orders")) == 4
@@ -101,7 +101,7 @@ def test_the_ledger_forgets_by_age_but_never_the_newest(shop: Shop) -> None:
         shop.merged()
     ages = {1: 401, 2: 399, 3: 8, 7: 8, 8: 6, 9: 8, 10: 500}
     for batch, days in ages.items():
-        shop.target.execute(
+        shop.admin(
             f"UPDATE ds_yellow.ledger SET finished_at = finished_at - interval '{days} days' WHERE batch_id = {batch}"
         )
     with shop.bench.running.store.engine.begin() as connection:

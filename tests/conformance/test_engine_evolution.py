@@ -119,10 +119,10 @@ def test_a_widened_column_keeps_history_views_and_grants(
     shop.do("UPDATE orders SET v = '2' WHERE id = 1")
     shop.merged()
     role = f"reader_{shop.target.info.dbname}"
-    shop.target.execute(f"CREATE ROLE {role}")
+    shop.admin(f"CREATE ROLE {role}")
     try:
         for view in ("shop_orders", "shop_orders_history"):
-            shop.target.execute(f"GRANT SELECT ON reports_all.{view} TO {role}")
+            shop.admin(f"GRANT SELECT ON reports_all.{view} TO {role}")
         assert shop.bench.apply(shop.model(orders("v", v=after))).active
         assert shop.merged() == (0, 0, 0)
         shop.do(
@@ -136,21 +136,21 @@ def test_a_widened_column_keeps_history_views_and_grants(
             assert shop.rows(query) == [(True,)]
         assert shop.bench.plan().empty
     finally:
-        shop.target.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        shop.admin(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_grants_survive_a_view_that_is_made_again(shop: Shop) -> None:
     shop.open(shop.model(orders("a", "b")))
     role = f"reader_{shop.target.info.dbname}"
-    shop.target.execute(f"CREATE ROLE {role}")
+    shop.admin(f"CREATE ROLE {role}")
 
     def allowed(view: str, column: str) -> bool:
         found = shop.rows(f"SELECT has_column_privilege('{role}', 'reports_all.{view}', '{column}', 'SELECT')")
         return bool(found[0][0])
 
     try:
-        shop.target.execute(f"GRANT SELECT ON reports_all.shop_orders TO {role} WITH GRANT OPTION")
-        shop.target.execute(f"GRANT SELECT (id, a) ON reports_all.shop_orders_history TO {role}")
+        shop.admin(f"GRANT SELECT ON reports_all.shop_orders TO {role} WITH GRANT OPTION")
+        shop.admin(f"GRANT SELECT (id, a) ON reports_all.shop_orders_history TO {role}")
         # Before the first load the tables are made again, afterwards they are altered.
         assert shop.bench.apply(shop.model(orders("a", "c"))).active
         assert allowed("shop_orders", "a")
@@ -163,7 +163,7 @@ def test_grants_survive_a_view_that_is_made_again(shop: Shop) -> None:
         option = f"has_table_privilege('{role}', 'reports_all.shop_orders', 'SELECT WITH GRANT OPTION')"
         assert shop.rows(f"SELECT {option}") == [(True,)]
     finally:
-        shop.target.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        shop.admin(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_nullability_is_relaxed(shop: Shop) -> None:
@@ -207,8 +207,8 @@ def test_somebodys_own_view_blocks_and_is_never_dropped(shop: Shop) -> None:
     shop.do("ALTER TABLE orders ADD COLUMN v integer DEFAULT 1")
     shop.open(shop.model(orders("v", v=Integer())))
     shop.merged()
-    shop.target.execute("CREATE VIEW public.mine AS SELECT id, v FROM reports_all.shop_orders_history")
-    shop.target.execute("CREATE VIEW public.over_mine AS SELECT count(*) AS n FROM public.mine")
+    shop.admin("CREATE VIEW public.mine AS SELECT id, v FROM reports_all.shop_orders_history")
+    shop.admin("CREATE VIEW public.over_mine AS SELECT count(*) AS n FROM public.mine")
     wider = shop.model(orders("a", "v", v=BigInt()))
     assert [o.blocked for o in shop.bench.plan(wider).stopped] != []
     applied = shop.bench.apply(wider)
@@ -218,7 +218,7 @@ def test_somebodys_own_view_blocks_and_is_never_dropped(shop: Shop) -> None:
     shop.do("UPDATE orders SET v = 2 WHERE id = 1")
     assert shop.merged() == (0, 1, 0)
     assert shop.seen("orders") == [(1, 2), (2, 1), (3, 1)]
-    shop.target.execute("DROP VIEW public.over_mine; DROP VIEW public.mine")
+    shop.admin("DROP VIEW public.over_mine; DROP VIEW public.mine")
     assert shop.bench.apply(wider).active
     assert shop.merged() == (0, 3, 0)
     assert shop.seen("orders") == [(1, "a1", 2), (2, "a2", 1), (3, "a3", 1)]
@@ -226,7 +226,7 @@ def test_somebodys_own_view_blocks_and_is_never_dropped(shop: Shop) -> None:
 
 def test_somebodys_view_does_not_stop_batches(shop: Shop) -> None:
     shop.open(shop.model(orders("a")))
-    shop.target.execute("CREATE VIEW public.mine AS SELECT a FROM reports_all.shop_orders")
+    shop.admin("CREATE VIEW public.mine AS SELECT a FROM reports_all.shop_orders")
     shop.merged()
     assert shop.rows("SELECT count(*) FROM public.mine") == [(3,)]
 

@@ -224,8 +224,8 @@ def test_transfers_between_tables_never_show_half_done(shop: Shop, rows: int) ->
             while not stop.is_set():
                 giver, taker = chance.sample(tables, 2)
                 one, other, amount = chance.randint(1, rows), chance.randint(1, rows), chance.randint(1, 50)
-                writer.execute(f"UPDATE {giver} SET amount = amount - {amount} WHERE id = {one}")
-                writer.execute(f"UPDATE {taker} SET amount = amount + {amount} WHERE id = {other}")
+                writer.execute(f"UPDATE {giver} SET amount = amount - {amount} WHERE id = {one}".encode())
+                writer.execute(f"UPDATE {taker} SET amount = amount + {amount} WHERE id = {other}".encode())
                 writer.commit()
                 moved[0] += 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import pytest
 from psycopg import sql
@@ -62,8 +63,8 @@ def shop(two_databases: tuple[str, str], tmp_path: Path) -> Iterator[Shop]:
 def lived_through(shop: Shop, table: sql.Identifier, key: sql.Identifier, value: sql.Identifier, name: str) -> None:
     """Load, change, delete and compare one dataset whose logical key is its first column."""
 
-    def do(text: str) -> None:
-        shop.source.execute(sql.SQL(text).format(t=table, k=key, v=value))  # type: ignore[arg-type]
+    def do(text: LiteralString) -> None:
+        shop.source.execute(sql.SQL(text).format(t=table, k=key, v=value))
 
     do("INSERT INTO {t} ({k}, {v}) VALUES (1, 'a'), (2, 'b'), (3, NULL)")
     assert shop.merged() == (3, 0, 0)
@@ -109,13 +110,13 @@ def test_any_identifier_is_a_name_of_a_dataset_and_its_columns(shop: Shop, word:
         assert shop.rows(f'SELECT * FROM reports_all."shop_{view}"') == [(1, "a")]
         assert shop.bench.plan().empty
         return
-    lived_through(shop, *map(sql.Identifier, (word, word, other)), word)
+    lived_through(shop, sql.Identifier(word), sql.Identifier(word), sql.Identifier(other), word)
 
 
 def test_reserved_names_in_one_multiset(shop: Shop) -> None:
     columns = ", ".join(f'"{word}" text' for word in RESERVED)
-    shop.source.execute(f"CREATE TABLE bag ({columns})")
-    shop.source.execute(f"INSERT INTO bag VALUES ({', '.join(['%s'] * len(RESERVED))})", RESERVED)
+    shop.source.execute(f"CREATE TABLE bag ({columns})".encode())
+    shop.source.execute(f"INSERT INTO bag VALUES ({', '.join(['%s'] * len(RESERVED))})".encode(), RESERVED)
     shop.open(shop.model(Dataset("bag", columns=[Column(word, String) for word in RESERVED])))
     assert shop.merged() == (1, 0, 0)
     shop.do("INSERT INTO bag SELECT * FROM bag")

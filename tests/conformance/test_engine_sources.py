@@ -69,7 +69,7 @@ def postgres(urls: tuple[str, str], folder: Path) -> Iterator[Kind]:
     source, target = urls
     with psycopg.connect(source, autocommit=True) as connection:
         secrets = environ(src=source, dst=target)
-        yield Kind(container("src", source), connection.execute, 1, secrets, folder, target)  # type: ignore[arg-type]
+        yield Kind(container("src", source), lambda text: connection.execute(text.encode()), 1, secrets, folder, target)
 
 
 def sqlite(urls: tuple[str, str], folder: Path) -> Iterator[Kind]:

@@ -122,7 +122,7 @@ NAMES = [t.spelled()[:40] for t, _ in VALUES]
 def opened(server: Server, folder: Path) -> Iterator[Shop]:
     with server.database() as source, server.database() as target, shop_on((source, target), folder) as made:
         for each in (made.source, made.target):
-            each.execute(f"ALTER DATABASE {each.info.dbname} SET synchronous_commit = off")
+            each.execute(f"ALTER DATABASE {each.info.dbname} SET synchronous_commit = off".encode())
             each.execute("SET timezone = 'UTC'")
         yield made
 
@@ -152,8 +152,8 @@ def gallery(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def put(shop: Shop, table: str, t: DataType, values: list[str]) -> None:
     with shop.source.transaction(), shop.source.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {table}")
-        cursor.executemany(f"INSERT INTO {table} VALUES (%s, %s::{physical_type(t)})", list(enumerate(values)))
+        cursor.execute(f"TRUNCATE {table}".encode())
+        cursor.executemany(f"INSERT INTO {table} VALUES (%s, %s::{physical_type(t)})".encode(), list(enumerate(values)))
 
 
 def exact(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
@@ -170,7 +170,9 @@ def test_the_values_cover_every_type_that_can_be_held() -> None:
 
 
 def equal(shop: Shop, table: str, shown: str) -> bool:
-    return exact(shop.seen(table, shown)) == exact(shop.source.execute(f"SELECT {shown} FROM {table}").fetchall())
+    return exact(shop.seen(table, shown)) == exact(
+        shop.source.execute(f"SELECT {shown} FROM {table}".encode()).fetchall()
+    )
 
 
 @pytest.mark.parametrize("number", range(len(VALUES)), ids=NAMES)
@@ -259,7 +261,7 @@ def test_settings_of_servers_and_roles_do_not_matter(shop: Shop) -> None:
     columns = ", ".join(f"{name} {physical_type(t)}" for name, t in kinds.items())
     shop.do(f"CREATE TABLE t (id int, {columns}, extra varchar(5))")
     shop.source.execute(
-        f"INSERT INTO t VALUES (1, {', '.join(['%s'] * len(kinds))}, 'x')", [values[name] for name in kinds]
+        f"INSERT INTO t VALUES (1, {', '.join(['%s'] * len(kinds))}, 'x')".encode(), [values[name] for name in kinds]
     )
     dataset = Dataset(
         "t",
@@ -269,7 +271,7 @@ def test_settings_of_servers_and_roles_do_not_matter(shop: Shop) -> None:
     assert shop.merged() == (1, 0, 0)
     for setting, (there, here) in SETTINGS.items():
         for connection, value in ((shop.source, there), (shop.target, here)):
-            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting} = {value}")
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting} = {value}".encode())
     bench.runner.close()
     shop.close()
     bench = shop.open(shop.model(dataset))
@@ -278,7 +280,7 @@ def test_settings_of_servers_and_roles_do_not_matter(shop: Shop) -> None:
     shop.source.execute("UPDATE t SET f = 0.1::float8 + 1e-16::float8, s = 'x\\y', b = '\\x00'")
     assert shop.merged() == (0, 1, 0)
     shown = "z::text, i::text, f::text, b::text, d::text, j::text, s"
-    assert shop.seen("t", shown) == shop.source.execute(f"SELECT {shown} FROM t").fetchall()
+    assert shop.seen("t", shown) == shop.source.execute(f"SELECT {shown} FROM t".encode()).fetchall()
     wider = Dataset("t", columns=[*dataset.columns[:-1], Column("extra", String), Column("id2", Integer, source="id")])
     assert bench.apply(shop.model(wider)).active
     assert shop.merged() == (0, 1, 0)

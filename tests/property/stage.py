@@ -152,7 +152,7 @@ class SourceTables:
         self._shown: dict[tuple[str, str], dict[str, int]] = {}
         for name, (_, fields) in TABLES.items():
             columns = ", ".join(f'"{f.name}" {physical_type(f.type)}' for f in fields)
-            connection.execute(f"CREATE TABLE {name} ({columns})")
+            connection.execute(f"CREATE TABLE {name} ({columns})".encode())
             for f in fields:
                 self._shown[name, f.name] = self._texts(f)
 
@@ -161,7 +161,7 @@ class SourceTables:
         found: dict[str, int] = {}
         for number, group in enumerate(f.values):
             for spelling in group:
-                row = self._connection.execute(f"SELECT %s::{cast}::text", [spelling]).fetchone()
+                row = self._connection.execute(f"SELECT %s::{cast}::text".encode(), [spelling]).fetchone()
                 assert row is not None
                 assert found.setdefault(str(row[0]), number) == number, f"{f.name}: {spelling!r} is in two groups"
         return found
@@ -171,12 +171,12 @@ class SourceTables:
         with self._connection.transaction():
             for name, spelled in rows.items():
                 fields = TABLES[name][1]
-                self._connection.execute(f"DELETE FROM {name}")
+                self._connection.execute(f"DELETE FROM {name}".encode())
                 if spelled:
                     one = "(" + ", ".join(f"%s::{physical_type(f.type)}" for f in fields) + ")"
                     literals = [text for row in spelled for text in row.literals(fields)]
                     values = ", ".join([one] * len(spelled))
-                    self._connection.execute(f"INSERT INTO {name} VALUES {values}", literals)
+                    self._connection.execute(f"INSERT INTO {name} VALUES {values}".encode(), literals)
 
     def identities(self, name: str, texts: Sequence[object]) -> Row:
         """Return which values a row's texts show."""

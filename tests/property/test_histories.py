@@ -31,7 +31,7 @@ SETTINGS = settings(
     database=None,
     # Shrinking plays hundreds of histories; who looks for a cause asks for it.
     phases=[Phase.generate, *([Phase.shrink] if "DATASURFACE_TEST_SHRINK" in os.environ else [])],
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
@@ -214,9 +214,11 @@ class Stage:
         """Bring the platform back to where nothing was ever loaded."""
         tables = [f'"shop.{n}"' for n in TABLES] + [f'"shop.{n}.history"' for n in TABLES if self.history]
         self.connection.execute(
-            "SET search_path = ds_yellow; TRUNCATE ledger, ledger_datasets, streams, "
-            f"{', '.join(tables)}; UPDATE datasets SET loaded = false, rows = 0, last_read = 0, "
-            "history_from = NULL, history_from_at = NULL; RESET search_path"
+            (
+                "SET search_path = ds_yellow; TRUNCATE ledger, ledger_datasets, streams, "
+                f"{', '.join(tables)}; UPDATE datasets SET loaded = false, rows = 0, last_read = 0, "
+                "history_from = NULL, history_from_at = NULL; RESET search_path"
+            ).encode()
         )
 
     def play(self, steps: list[Step]) -> None:
@@ -253,7 +255,7 @@ class Stage:
         }
 
     def query(self, text: str) -> list[tuple[object, ...]]:
-        return self.connection.execute(text).fetchall()
+        return self.connection.execute(text.encode()).fetchall()
 
     def verify(self, stream: Stream) -> None:
         for name, table in stream.tables.items():
@@ -319,7 +321,7 @@ def staged(
     ):
         for each in (connection, target):
             each.execute("SET timezone = 'UTC'")
-            each.execute(f"ALTER DATABASE {each.info.dbname} SET synchronous_commit = off")
+            each.execute(f"ALTER DATABASE {each.info.dbname} SET synchronous_commit = off".encode())
         source = SourceTables(connection)
         database = container("src", source_url)
         capture = Snapshot(database, every="1 minute", consistency=consistency)
