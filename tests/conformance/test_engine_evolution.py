@@ -66,6 +66,25 @@ def test_a_removed_column_leaves_the_others_in_place(shop: Shop) -> None:
     assert shop.bench.plan().empty
 
 
+def test_a_column_that_comes_back_begins_empty(shop: Shop) -> None:
+    """What it held meanwhile nobody knows, and what it held before may be wrong by now."""
+    shop.open(shop.model(orders("a", "b")))
+    shop.merged()
+    assert shop.bench.apply(shop.model(orders("a"))).active
+    shop.do("UPDATE orders SET b = 'meanwhile' WHERE id = 1", "UPDATE orders SET b = NULL WHERE id = 3")
+    assert shop.merged() == (0, 0, 0)
+    assert shop.bench.apply(shop.model(orders("a", "b"))).active
+    assert shop.seen("orders") == [(1, "a1", None), (2, "a2", None), (3, "a3", None)]
+    assert shop.merged() == (0, 2, 0)
+    assert shop.seen("orders") == [(1, "a1", "meanwhile"), (2, "a2", "b2"), (3, "a3", None)]
+    assert shop.versions("orders", "id, a, b")[-1] == (3, "a3", None, 1, None)
+    assert shop.bench.plan().empty
+    assert [o.target for o in shop.bench.plan().retired] == ["columns of shop.orders"]
+    assert shop.bench.apply(prune=True).active
+    assert not shop.bench.plan().retired
+    assert shop.seen("orders") == [(1, "a1", "meanwhile"), (2, "a2", "b2"), (3, "a3", None)]
+
+
 def test_an_added_column_is_null_in_older_versions(shop: Shop) -> None:
     shop.open(shop.model(orders("a")))
     shop.merged()

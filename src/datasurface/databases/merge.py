@@ -157,6 +157,8 @@ class MergeStore(Protocol):
 
     engine: Engine
     """The pooled connections."""
+    name_limit: int
+    """The longest name, in bytes."""
 
     def close(self) -> None:
         """Give all connections back."""
@@ -218,6 +220,14 @@ class MergeStore(Protocol):
 
     def drop_not_null(self, schema: str, table: str, column: str) -> str:
         """Return the statement that lets a column be NULL."""
+        ...
+
+    def rename_column(self, schema: str, table: str, column: str, to: str) -> str:
+        """Return the statement that gives a column another name; views on it keep showing it under theirs."""
+        ...
+
+    def drop_column(self, schema: str, table: str, column: str) -> str:
+        """Return the statement that drops a column; never what depends on it."""
         ...
 
     def create_view(self, view: ViewShape) -> str:

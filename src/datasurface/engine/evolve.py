@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 from sqlalchemy import Connection
@@ -12,11 +13,13 @@ from datasurface.engine.actual import Actual, KnownView
 from datasurface.engine.operation import Operation
 from datasurface.engine.publish import VERSION_COLUMNS
 from datasurface.model.vocabulary import History
+from datasurface.names import shorten
 from datasurface.release.job import JobDataset, JobSpec, PlatformSpec
 from datasurface.store.streams import DatasetState
 
 __all__ = ["retired_tables", "table_operations"]
 
+_ASIDE = "ds_gone."
 _WAY_OUT = "take the dataset out of the model, `apply --prune`, and put it back; or give it another name"
 
 
@@ -147,6 +150,7 @@ def _change(
         return
     words: list[str] = []
     alters: list[str] = []
+    departures: list[str] = []
     rewrites = 0
     retyped = False
     for table in (tables.current, tables.history, tables.deltas):
@@ -159,7 +163,11 @@ def _change(
             retyped = retyped or type_changes
             if table == tables.current:
                 words.append(word)
-    if not alters:
+        for column, statements in _departures(store, tables.schema, dataset, found):
+            departures += statements
+            if table == tables.current:
+                words.append(f"{column} is no longer read")
+    if not alters and not departures:
         return
     views = (
         [v for v in actual.known.values() if v.stream == job.stream and v.dataset == dataset.name] if retyped else []
@@ -168,7 +176,7 @@ def _change(
         action="change",
         target=target,
         detail=", ".join(words) or "its history",
-        statements=tuple(_around_views(store, connection, tables, views, alters)),
+        statements=(*_around_views(store, connection, tables, views, alters), *departures),
         stream=job.stream,
         rewrites=rewrites,
         blocked=_strangers(actual, tables, views),
@@ -229,9 +237,29 @@ def _column_changes(
             yield store.alter_type(schema, table.name, name, physical), word, rewrite, True
         if column.nullable and not found[name].nullable:
             yield store.drop_not_null(schema, table.name, name), f"{name} may be NULL", False, False
-    for name, physical_column in found.items():
-        if name not in wanted and not name.startswith("ds_") and not physical_column.nullable:
-            yield store.drop_not_null(schema, table.name, name), f"{name} is no longer read", False, False
+
+
+def _departures(
+    store: MergeStore, schema: str, dataset: JobDataset, table: PhysicalTable
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each column that the model no longer has: its name, and the statements that put its values aside.
+
+    A column that comes back later begins empty, as every added one: what it held meanwhile nobody knows.
+    """
+    wanted = {c.name for c in dataset.columns}
+    taken = {c.name for c in table.columns}
+    for column in table.columns:
+        if column.name in wanted or column.name.startswith("ds_"):
+            continue
+        aside = next(n for n in _aside_names(column.name, store.name_limit) if n not in taken)
+        taken.add(aside)
+        relax = () if column.nullable else (store.drop_not_null(schema, table.name, column.name),)
+        yield column.name, (*relax, store.rename_column(schema, table.name, column.name, aside))
+
+
+def _aside_names(column: str, limit: int) -> Iterator[str]:
+    """Yield names under which a departed column may be kept; no column of a dataset begins like them."""
+    return (shorten(f"{_ASIDE}{number}.{column}", limit) for number in itertools.count(1))
 
 
 def retired_tables(store: MergeStore, spec: PlatformSpec, schema: str, actual: Actual) -> Iterator[Operation]:
@@ -245,9 +273,25 @@ def retired_tables(store: MergeStore, spec: PlatformSpec, schema: str, actual: A
             if wanted[stream, dataset].history is History.LIVE and tables.history in actual.tables:
                 history = _drop(store, actual, f"history of {name}", schema, [tables.history], stream, None)
                 yield dataclasses.replace(history, ends_history=(stream, dataset))
+            yield from _drop_departed(store, actual, tables, name, stream)
             continue
         names = [] if name in in_use else [t for t in _all(tables) if t in actual.tables]
         yield _drop(store, actual, f"table {name} ({state.rows} rows)", schema, names, stream, (stream, dataset))
+
+
+def _drop_departed(store: MergeStore, actual: Actual, tables: Tables, name: str, stream: str) -> Iterator[Operation]:
+    """Yield what drops the columns that left a dataset."""
+    found = [(t, c.name) for t in _all(tables) if t in actual.tables for c in actual.tables[t].columns]
+    departed = [(table, column) for table, column in found if column.startswith(_ASIDE)]
+    if departed:
+        yield Operation(
+            action="drop",
+            target=f"columns of {name}",
+            detail=f"{len(departed)} that left the model",
+            statements=tuple(store.drop_column(tables.schema, table, column) for table, column in departed),
+            stream=stream,
+            destructive=True,
+        )
 
 
 def _all(tables: Tables) -> tuple[str, ...]:

@@ -59,6 +59,7 @@ class PostgresStore:
 
     def __init__(self, login: Login, *, connections: int = 20) -> None:
         self._login = login
+        self.name_limit = _LIMIT
         self.engine: Engine = create_engine(
             "postgresql+psycopg://",
             creator=lambda: connect(login),
@@ -138,6 +139,14 @@ class PostgresStore:
     def lock_view(self, schema: str, name: str) -> str:
         """Return the statement that keeps readers out of a view until the transaction ends, and changes nothing."""
         return f"ALTER VIEW {ddl.qualified(schema, name)} RESET (check_option)"
+
+    def rename_column(self, schema: str, table: str, column: str, to: str) -> str:
+        """Return the statement that gives a column another name; views on it keep showing it under theirs."""
+        return f"ALTER TABLE {ddl.qualified(schema, table)} RENAME COLUMN {ddl.quote(column)} TO {ddl.quote(to)}"
+
+    def drop_column(self, schema: str, table: str, column: str) -> str:
+        """Return the statement that drops a column; never what depends on it."""
+        return f"ALTER TABLE {ddl.qualified(schema, table)} DROP COLUMN {ddl.quote(column)}"
 
     def drop_view(self, schema: str, name: str) -> str:
         """Return the statement that drops a view; never what depends on it."""
