@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from workbench import container, environ, model, workbench
 
 from datasurface import BigInt, Column, Dataset, Guard, History, Integer, String
 from datasurface.engine.batch import Outcome
+from workbench import container, environ, model, workbench
 
 ORDERS = Dataset("orders", columns=[Column("id", BigInt, key=True), Column("name", String(20))])
 NOTES = Dataset("notes", columns=[Column("a", Integer), Column("b", String)])
