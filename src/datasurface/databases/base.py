@@ -7,7 +7,7 @@ batches of Python rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,13 +41,19 @@ __all__ = [
 class Login:
     """How to reach a container: the container, who logs in, and where relative paths start.
 
-    The password never appears in `repr`.
+    The password never appears in `repr`. `renew` is set for a server of our own: it starts the server again if it has
+    ended, and says where it is now.
     """
 
     container: Container
     user: str | None = None
     password: str | None = None
     folder: Path = Path()
+    renew: Callable[[], Login] | None = None
+
+    def current(self) -> Login:
+        """Return how to reach the container now."""
+        return self if self.renew is None else self.renew()
 
     def __repr__(self) -> str:
         return f"Login({self.container!r}, user={self.user!r})"

@@ -61,8 +61,9 @@ def run_batch(
             outcome = run.attempt(final=pause is None)
             if outcome is not None:
                 return run.result(outcome, time.monotonic() - began)
-            _log.warning("stream %s: %s; trying again in %s s", context.job.stream, run.error, pause)
-            sleep(pause or 0)
+            if pause is not None:
+                _log.warning("stream %s: %s; trying again in %s s", context.job.stream, run.error, pause)
+                sleep(pause)
     except StreamBusyError as error:
         run.error = error.message
         return run.result(Outcome.BUSY, time.monotonic() - began)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from datasurface.errors import ConfigurationError, DataSurfaceError, NothingActiveError
+from datasurface.errors import ConfigurationError, DataSurfaceError, NothingActiveError, StoreError
 from datasurface.release.job import JobSpec
 from datasurface.runtime.job import JobRunner, report_of
 from datasurface.runtime.platform import RunningPlatform
@@ -71,12 +71,17 @@ class ActiveStreams:
 
     def execute(self, job: JobSpec) -> BatchReport:
         """Run one batch of a stream, as the release that is active now has it, even if `job` is of an older one."""
-        job, digest = self._now(job)
-        self._progress.start(job.stream, self._expected(job))
         try:
-            return report_of(self._runner.run(job, digest))
-        finally:
-            self._progress.finish(job.stream)
+            job, digest = self._now(job)
+            self._progress.start(job.stream, self._expected(job))
+            try:
+                return report_of(self._runner.run(job, digest))
+            finally:
+                self._progress.finish(job.stream)
+        except NothingActiveError:
+            raise
+        except StoreError as error:
+            return BatchReport(stream=job.stream, batch_id=None, state="unreachable", error=str(error))
 
     def forget_old(self) -> None:
         """Delete what the ledger need not keep; a fault is logged, because the next time does as well."""

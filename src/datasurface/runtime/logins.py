@@ -54,7 +54,13 @@ class Logins:
             connections=container.connections,
             tls=Tls.DISABLE,
         )
-        return Login(container=reached, user=server.user, password=server.password, folder=self._folder)
+        return Login(
+            container=reached,
+            user=server.user,
+            password=server.password,
+            folder=self._folder,
+            renew=lambda: self._embedded(container),
+        )
 
     def source(self, container: Container, credential: Credential | None) -> Source:
         """Return the source for a container, connected at its first reading and shared by all streams that read it."""

@@ -49,7 +49,9 @@ class RunningPlatform:
                 yield connection
         except (SourceError, TransientError) as error:
             raise StoreError(f"merge database of platform {self.name!r}: {error.message}", hint=error.hint) from error
-        except SQLAlchemyError as error:
+        except Exception as error:
+            if not isinstance(error, SQLAlchemyError) and not self.store.is_database_error(error):
+                raise
             raise StoreError(f"merge database of platform {self.name!r}: {self.store.explain_error(error)}") from error
 
     def is_enrolled(self) -> bool:

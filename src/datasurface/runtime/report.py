@@ -29,7 +29,14 @@ __all__ = [
 
 _LOGGER = logging.getLogger("datasurface")
 _GOOD = frozenset({"merged", "idle"})
-_LEVELS = {"failed": logging.ERROR, "parked": logging.WARNING, "busy": logging.WARNING, "abandoned": logging.WARNING}
+_UNREACHABLE = "unreachable"
+_LEVELS = {
+    "failed": logging.ERROR,
+    _UNREACHABLE: logging.ERROR,
+    "parked": logging.WARNING,
+    "busy": logging.WARNING,
+    "abandoned": logging.WARNING,
+}
 _PLAIN = re.compile(r"[\w.:/@+,-]+\Z", re.ASCII)
 _SECRETS = (
     re.compile(r"(?P<before>\w://[^\s:/@]*:)[^\s/]+(?=@)"),
@@ -47,7 +54,7 @@ class BatchReport:
     Attributes:
         stream: The stream's name.
         batch_id: The batch's number; None if none was opened.
-        state: `merged` or `idle` if all went well; else `parked`, `failed`, `busy`, `abandoned`.
+        state: `merged` or `idle` if all went well; else `parked`, `failed`, `busy`, `abandoned`, `unreachable`.
         seconds: How long the run took.
         error: Why it is not well; may be empty.
     """
@@ -69,8 +76,11 @@ class BatchReport:
 
 
 def exit_code(reports: Iterable[BatchReport]) -> int:
-    """Return what `run --once` exits with: 0 if all went well, else 1."""
-    return 0 if all(report.ok for report in reports) else 1
+    """Return what `run --once` exits with: 0 if all went well, 2 if a merge database was out of reach, else 1."""
+    found = list(reports)
+    if any(report.state == _UNREACHABLE for report in found):
+        return 2
+    return 0 if all(report.ok for report in found) else 1
 
 
 def log_line(report: BatchReport) -> str:

@@ -12,7 +12,7 @@ from datasurface.databases.base import Login
 from datasurface.errors import DataSurfaceError, SourceError, TransientError
 from datasurface.model.infrastructure import AuroraDatabase, PostgresDatabase
 
-__all__ = ["connect", "explain", "is_transient", "parameters"]
+__all__ = ["OWN_SERVER", "connect", "explain", "is_transient", "parameters"]
 
 _SETTINGS = {
     "timezone": "UTC",
@@ -23,10 +23,24 @@ _SETTINGS = {
     "client_encoding": "UTF8",
     "search_path": "pg_catalog",
     "xmloption": "content",
+    "statement_timeout": "0",
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
 }
 """What makes the same value look the same in every session, whatever the server's or the user's defaults."""
+
+_NOT_FROM_ENVIRONMENT = {"options": "", "hostaddr": "", "target_session_attrs": "any"}
+"""What a login of the model's own does not take from libpq's `PG*` variables, which are for logins without one."""
+
+OWN_SERVER = {
+    **_NOT_FROM_ENVIRONMENT,
+    "channel_binding": "prefer",
+    "require_auth": "scram-sha-256",
+    "gssencmode": "disable",
+    "sslmode": "disable",
+    "sslrootcert": "",
+}
+"""What our own server on the loopback does not take from them either."""
 
 _TRANSIENT = re.compile(r"08\d{3}|57P0[1-5]|40001|40P01|53300|55P03|25P03")
 _REFUSED = re.compile(
@@ -48,6 +62,10 @@ def parameters(login: Login) -> dict[str, Any]:
         "user": login.user,
         "password": login.password,
     }
+    if login.user is not None:
+        given |= _NOT_FROM_ENVIRONMENT
+    if login.renew is not None:
+        given |= OWN_SERVER
     return {
         "application_name": "datasurface",
         "connect_timeout": 10,
@@ -65,6 +83,7 @@ def connect(login: Login) -> psycopg.Connection[Any]:
         SourceError: the server refuses: password, role, database.
         TransientError: the server cannot be reached now.
     """
+    login = login.current()
     try:
         connection = psycopg.connect(**parameters(login), autocommit=True, prepare_threshold=3)
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())

@@ -12,7 +12,9 @@ from urllib.parse import quote as percent
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from datasurface.databases.postgres.connect import OWN_SERVER
 from datasurface.errors import ConfigurationError, StoreError
 from datasurface.runtime.local.account import account_of
 from datasurface.runtime.local.cluster import SUPERUSER
@@ -115,9 +117,8 @@ def ensure_database(server: LocalServer, database: str) -> None:
     if not database or "\0" in database or len(database.encode()) > _LONGEST_NAME:
         raise ConfigurationError(f"{database!r} cannot name a database: 1 to {_LONGEST_NAME} bytes")
     try:
-        with psycopg.connect(
-            server.uri("postgres"), autocommit=True, connect_timeout=10, sslmode="disable"
-        ) as connection:
+        where = make_conninfo(server.uri("postgres"), connect_timeout=10, **OWN_SERVER)
+        with psycopg.connect(where, autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
                 return
             # Another process may create it at this moment.
