@@ -20,6 +20,7 @@ _PAGE = ROOT / "docs" / "reference" / "json.md"
 _MAPPINGS = ("objects.facts", "objects.children.facts", "names")
 """Where the keys are names of the model."""
 _COMMANDS = {
+    "error": "history nobody",
     "check": "check",
     "show": "show shop.orders",
     "graph": "graph",

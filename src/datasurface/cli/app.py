@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import click
 
 from datasurface import __version__
-from datasurface.cli.session import Session, model_options
+from datasurface.cli.output import keep_for_document, wants_document
+from datasurface.cli.session import Session, model_options, print_json
 from datasurface.errors import DataSurfaceError
 
 __all__ = ["app", "main"]
@@ -80,14 +82,20 @@ def app(ctx: click.Context, session: Session) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code.
+
+    With `--json` standard output holds one document, an error's too, whatever the model's code prints.
+    """
+    as_json = wants_document(sys.argv[1:] if arguments is None else arguments)
+    if as_json:
+        keep_for_document()
     try:
         result: Any = app.main(args=arguments, prog_name="datasurface", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except DataSurfaceError as error:
-        _show(error)
+        _show(error, as_json=as_json)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -98,7 +106,10 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _show(error: DataSurfaceError) -> None:
+def _show(error: DataSurfaceError, *, as_json: bool) -> None:
     click.secho(f"error {error.code}: {error.message}", fg="red", err=True)
     if error.hint:
         click.secho(f"  hint: {error.hint}", err=True)
+    if as_json:
+        with contextlib.suppress(BrokenPipeError):
+            print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})

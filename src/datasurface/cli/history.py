@@ -20,7 +20,7 @@ _COLUMNS = ("batch", "state", "started", "seconds", "read", "inserted", "updated
 
 @click.command("history")
 @click.argument("stream")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many batches.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="How many batches.")
 @click.option("--datasets", "by_dataset", is_flag=True, help="Show what each dataset had of each batch.")
 @platform_option
 @json_option

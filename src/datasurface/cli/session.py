@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from datasurface.cli.output import write_document
 from datasurface.model.ecosystem import Ecosystem
 
 __all__ = ["Session", "json_option", "model_options", "print_json"]
@@ -60,4 +61,4 @@ def json_option(function: _F) -> _F:
 
 def print_json(document: object) -> None:
     """Print the one document of a `--json` call to standard output."""
-    click.echo(json.dumps(document, indent=2, sort_keys=True, default=str, ensure_ascii=False))
+    write_document(json.dumps(document, indent=2, sort_keys=True, default=str, ensure_ascii=False))
