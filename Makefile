@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-all check bench clean
+.PHONY: demo test test-15 test-slow test-all check bench clean
 
 demo: $(VENV)/.demo ## set everything up and run the main job on real data
 	$(BIN)/datasurface demo
@@ -12,8 +12,14 @@ demo: $(VENV)/.demo ## set everything up and run the main job on real data
 test: $(VENV)/.dev ## set everything up and run the tests that take no long time, on PostgreSQL 18
 	$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.dev ## every test, also the slow ones; DATASURFACE_TEST_SERVERS=18,15 for more than one server
-	$(PYTEST)
+test-15: $(VENV)/.dev ## what runs on a server, on PostgreSQL 15 (Debian's package postgresql-15)
+	DATASURFACE_TEST_SERVERS=15 $(PYTEST) -m "not slow" tests/conformance/test_engine_*.py tests/property tests/crash \
+		tests/scenario/test_main_path.py tests/scenario/test_audit.py
+
+test-slow: $(VENV)/.dev ## the slow tests, on PostgreSQL 18 and 15
+	DATASURFACE_TEST_SERVERS=18,15 $(PYTEST) -m slow
+
+test-all: test test-15 test-slow ## every test
 
 check: $(VENV)/.dev ## style, types, architecture
 	$(BIN)/ruff check .
