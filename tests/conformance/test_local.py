@@ -439,6 +439,26 @@ def test_root_and_a_normal_user_share_the_normal_users_server(model: Path):
 
 
 @as_root
+def test_root_does_not_lock_the_owner_out(model: Path):
+    shutil.chown(model, "nobody")
+    folder, nobody = model / "local", pwd.getpwnam("nobody").pw_uid
+    assert ended(forked(lambda: local.start(folder), "nobody")) == 0
+    assert local.stop(folder)
+    for name in ("lock", "in-use", "start.log"):
+        (folder / name).unlink()
+    assert local.start(folder).pid
+    assert {path.name: path.stat().st_uid for path in folder.iterdir() if path.stat().st_uid != nobody} == {}
+    assert local.stop(folder)
+
+    def body() -> None:
+        server = local.start(folder)
+        assert one(server, "SELECT 1") == 1
+        assert server.version.startswith("18.")
+
+    assert ended(forked(body, "nobody")) == 0
+
+
+@as_root
 def test_a_normal_user_is_told_that_it_is_roots_server(model: Path):
     folder = local.start(model / "local").folder
 

@@ -21,7 +21,7 @@ from datasurface.release.bind import replaced
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.folder import ModelFolder
 from datasurface.runtime.local import LocalServer, folder_for, start
-from datasurface.runtime.local.place import write_whole
+from datasurface.runtime.local.place import give_to_owner, write_whole
 from datasurface.runtime.local.reader import ensure_reader
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.secrets.resolve import resolve
@@ -172,7 +172,9 @@ def _password(folder: Path, role: str) -> str:
         SecretError: others can read it.
     """
     path = folder / role
-    folder.mkdir(mode=0o700, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        give_to_owner(folder, folder.parent)
     if not path.exists():
         write_whole(path, secrets.token_urlsafe(24) + "\n", mode=0o600)
     if stat.S_IMODE(os.stat(path).st_mode) & 0o077:  # noqa: PTH116 - its mode bits are all that matters

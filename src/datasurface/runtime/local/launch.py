@@ -12,7 +12,7 @@ from datasurface.errors import StoreError, TransientError
 from datasurface.runtime.local import settings
 from datasurface.runtime.local.binaries import programs_for, version_of
 from datasurface.runtime.local.cluster import check_version, make_data, tail
-from datasurface.runtime.local.place import write_whole
+from datasurface.runtime.local.place import open_private, write_whole
 from datasurface.runtime.local.postmaster import Postmaster, alive, disown, find, kill_orphans
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def facts_of(place: Place) -> dict[str, object]:
     """Return version and port of the last start, as far as they are known."""
     try:
         facts = json.loads(place.facts.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, PermissionError, ValueError):  # the next start writes it anew
         return {}
     return facts if isinstance(facts, dict) else {}
 
@@ -104,14 +104,13 @@ def _attempt(place: Place, account: Account, programs: Path, port: int, deadline
 
 def _spawn(place: Place, account: Account, programs: Path, port: int) -> int | None:
     """Start the server with neither terminal nor parent, and return its process; None while the data are in use."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with place.claimed() as claim:
         if claim is None:
             return None
         _configure(place, account, port)
         disown(place.data)
         server: list[str | Path] = [programs / "postgres", "-D", place.data, "-c", f"config_file={place.settings}"]
-        with os.fdopen(os.open(place.start_log, flags, 0o600), "wb") as log:
+        with os.fdopen(open_private(place.start_log, os.O_WRONLY | os.O_TRUNC), "wb") as log:
             done = account.run(
                 ["/bin/sh", "-c", _DETACH, "sh", *server],
                 environment={"PG_GRANDPARENT_PID": str(os.getpid())},  # see `disown`

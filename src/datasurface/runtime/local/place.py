@@ -1,6 +1,6 @@
 """Where a server lives on disk, and which of its files belong to whom.
 
-The folder and its password belong to the caller; data and logs belong to the account the server runs as.
+The folder and its password belong to whoever made the folder; data and logs belong to the account the server runs as.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import secrets
 import stat
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from datasurface.runtime.local.account import Account
 
-__all__ = ["SYSTEM_FOLDER", "Place", "folder_for", "told_as_store_error", "write_whole"]
+__all__ = [
+    "SYSTEM_FOLDER",
+    "Place",
+    "folder_for",
+    "give_to_owner",
+    "open_private",
+    "told_as_store_error",
+    "write_whole",
+]
 
 SYSTEM_FOLDER = Path("/var/lib/datasurface")
 _MODEL_SUBFOLDER = ".datasurface"
@@ -121,7 +129,7 @@ class Place:
             )
         ignored = self.folder.parent / ".gitignore"
         if self.folder.parent.name == _MODEL_SUBFOLDER and not ignored.exists():
-            ignored.write_text("*\n")
+            write_whole(ignored, "*\n", mode=0o644)
         if not self.logs.exists():
             self.logs.mkdir(mode=_PRIVATE, exist_ok=True)
             account.give(self.logs)
@@ -189,7 +197,7 @@ class Place:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = open_private(path, os.O_RDWR)
     try:
         yield descriptor
     finally:
@@ -204,6 +212,24 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
+def open_private(path: Path, flags: int) -> int:
+    """Open a file, made where missing for the owner of its folder alone; root must not lock that one out."""
+    while True:
+        with suppress(FileNotFoundError):
+            return os.open(path, flags | os.O_NOFOLLOW)
+        with suppress(FileExistsError):  # another process was first
+            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            give_to_owner(descriptor, path.parent)
+            return descriptor
+
+
+def give_to_owner(made: int | Path, folder: Path) -> None:
+    """Make the owner of `folder` that of what the caller has just made in it: a path, or an open file's descriptor."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(made, owner.st_uid, owner.st_gid)
+
+
 def write_whole(path: Path, text: str, *, mode: int) -> None:
     """Write a file so that a crash leaves the old or the new one, never half of it."""
     temporary = path.with_name(f".{path.name}.new")
@@ -211,6 +237,7 @@ def write_whole(path: Path, text: str, *, mode: int) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, mode)
+        give_to_owner(descriptor, path.parent)
         file.write(text)
         file.flush()
         os.fsync(descriptor)
