@@ -50,3 +50,20 @@ def test_an_error_is_a_document_too(shop: Project) -> None:
 def test_history_takes_a_limit_that_the_database_takes(shop: Project) -> None:
     for limit in ("0", "1000001", "99999999999999999999"):
         assert "1<=x<=1000000" in shop.run("history", "crm", "--limit", limit, code=2).stderr
+
+
+def test_an_audit_of_all_goes_on_past_streams_that_cannot_be_audited(shop: Project) -> None:
+    shop.model('[store("crm"), store("erp"), store("wms")]')
+    shop.run("apply", "--yes")
+    shop.run("run", "--once", "--stream", "crm", "--stream", "wms")
+    found = shop.json("audit")
+    assert (found["ok"], found["not_merged"], found["busy"]) == (True, ["erp"], [])
+    assert [d["stream"] for d in found["datasets"]] == ["crm", "wms"]
+    assert "erp: nothing merged yet" in shop.run("audit").stdout
+    assert "no merged batch" in shop.run("audit", "erp", code=2).stderr
+    shop.query("UPDATE ds_yellow.streams SET owner = 'elsewhere/1/x', heartbeat = now() WHERE stream = 'wms'")
+    held = shop.json("audit", code=1)
+    assert (held["ok"], held["not_merged"], held["busy"]) == (False, ["erp"], ["wms"])
+    assert [d["stream"] for d in held["datasets"]] == ["crm"]
+    assert "wms: busy" in shop.run("audit", code=1).stdout
+    assert shop.json("audit", "wms", code=1)["error"]["code"] == "DS-401"

@@ -119,7 +119,7 @@ class _Demo:
 
     def _audit(self) -> list[DatasetAudit]:
         with self._teller.step("Audit: what consumers see, compared with the source by checksums in each database"):
-            audits = audit_model(self._folder, None, None, self._environ)
+            audits = audit_model(self._folder, None, None, self._environ).datasets
             equal = sum(audit.ok and not audit.changed_since for audit in audits)
             rows = sum(audit.rows for audit in audits)
             self._teller.line(f"{equal} of {len(audits)} datasets are equal to the source, {rows:,} rows")

@@ -3,30 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from datasurface.engine.audit import DatasetAudit, audit_stream
-from datasurface.errors import ConfigurationError
+from datasurface.errors import ConfigurationError, StreamBusyError
 from datasurface.runtime.compile_model import compile_model
 from datasurface.runtime.job import JobRunner
-from datasurface.runtime.platform import open_platform
+from datasurface.runtime.platform import RunningPlatform, open_platform
+from datasurface.store.ledger import last_merged
 from datasurface.store.releases import active_streams
 
-__all__ = ["audit_model"]
+__all__ = ["ModelAudit", "audit_model"]
 
 
-def audit_model(
-    folder: Path, environment: str | None, stream: str | None, environ: Mapping[str, str]
-) -> list[DatasetAudit]:
-    """Audit one stream, or all of them.
+@dataclass(slots=True, kw_only=True)
+class ModelAudit:
+    """What was found of the streams, and which could not be audited.
+
+    Attributes:
+        datasets: The datasets that were audited.
+        not_merged: Streams that have no merged batch: consumers see nothing of them yet.
+        busy: Streams that a run holds.
+    """
+
+    datasets: list[DatasetAudit] = field(default_factory=list)
+    not_merged: list[str] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that consumers see was audited, and no row is wrong."""
+        return not self.busy and all(found.ok for found in self.datasets)
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as `audit --json` prints it."""
+        return {
+            "ok": self.ok,
+            "datasets": [found.to_json() for found in self.datasets],
+            "not_merged": self.not_merged,
+            "busy": self.busy,
+        }
+
+
+def audit_model(folder: Path, environment: str | None, stream: str | None, environ: Mapping[str, str]) -> ModelAudit:
+    """Audit one stream, or all of them; of all, those that cannot be audited now are listed and the others go on.
 
     Raises:
-        ConfigurationError: there is no such stream, or it has no merged batch.
+        ConfigurationError: there is no such stream, or the one that was named has no merged batch.
         NothingActiveError: no release is active.
-        StreamBusyError: a run holds a stream.
+        StreamBusyError: a run holds the stream that was named.
     """
     release, _ = compile_model(folder, environment)
-    results: list[DatasetAudit] = []
+    found = ModelAudit()
     known: list[str] = []
     for spec in release.platforms:
         with open_platform(spec, folder, environ) as running:
@@ -34,12 +63,31 @@ def audit_model(
             with running.reading() as connection:
                 names = active_streams(connection, running.schema)
             known += names
-            runner = JobRunner(running)
-            try:
-                for name in [n for n in names if stream in (None, n)]:
-                    results += audit_stream(runner.context(*running.job(name)))
-            finally:
-                runner.close()
+            if stream is None:
+                _audit_all(running, names, found)
+            elif stream in names:
+                _audit_one(running, stream, found)
     if stream is not None and stream not in known:
         raise ConfigurationError(f"no stream {stream!r}", hint=f"the streams are: {', '.join(known) or 'none'}")
-    return results
+    return found
+
+
+def _audit_one(running: RunningPlatform, stream: str, found: ModelAudit) -> None:
+    runner = JobRunner(running)
+    try:
+        found.datasets += audit_stream(runner.context(*running.job(stream)))
+    finally:
+        runner.close()
+
+
+def _audit_all(running: RunningPlatform, streams: list[str], found: ModelAudit) -> None:
+    for stream in streams:
+        with running.reading() as connection:
+            merged = last_merged(connection, running.schema, stream)
+        if merged is None:
+            found.not_merged.append(stream)
+            continue
+        try:
+            _audit_one(running, stream, found)
+        except StreamBusyError:
+            found.busy.append(stream)
