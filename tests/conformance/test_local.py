@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
+import psutil
 import psycopg
 import pytest
 
@@ -358,15 +359,49 @@ def test_data_of_another_version_are_refused(model: Path, run: Runner):
     run(body)
 
 
-def test_data_in_use_out_of_sight_are_not_started_twice(model: Path, run: Runner):
+def test_a_folder_moved_while_its_server_runs_keeps_it(model: Path, run: Runner):
     def body() -> None:
         server = local.start(model / "local")
         moved = model / "moved"
         server.folder.rename(moved)
-        with pytest.raises(StoreError, match="in use"):
-            local.start(moved, timeout=0.5)
-        moved.rename(server.folder)
-        assert local.status(server.folder) == server
+        for found in (local.status(moved), local.start(moved)):
+            assert found is not None
+            assert found.pid == server.pid
+        local.ensure_database(found, "acme")
+        assert one(found, "SELECT count(*) FROM pg_database WHERE datname = 'acme'") == 1
+        assert local.stop(moved) is True
+        assert not alive(server.pid)
+        assert one(local.start(moved), "SELECT count(*) FROM pg_database WHERE datname = 'acme'") == 1
+
+    run(body)
+
+
+def test_a_copy_of_a_running_servers_folder_does_not_own_it(model: Path, run: Runner):
+    def body() -> None:
+        server = local.start(model / "local")
+        server.folder.rename(model / "moved")
+        shutil.copytree(model / "moved", server.folder)
+        assert local.status(server.folder) is None
+        assert local.stop(server.folder) is False
+        assert local.status(model / "moved") is not None
+
+    run(body)
+
+
+def test_data_in_use_out_of_sight_are_not_started_twice(model: Path, run: Runner, monkeypatch: pytest.MonkeyPatch):
+    def body() -> None:
+        server = local.start(model / "local")
+        moved = model / "moved"
+        server.folder.rename(moved)
+
+        def closed(process: psutil.Process) -> str:
+            raise psutil.AccessDenied(process.pid)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(psutil.Process, "cwd", closed)
+            with pytest.raises(StoreError, match=rf"(?s)in use.*`kill {server.pid}`"):
+                local.start(moved, timeout=0.5)
+        assert local.stop(moved) is True
 
     run(body)
 

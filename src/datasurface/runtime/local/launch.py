@@ -13,7 +13,7 @@ from datasurface.runtime.local import settings
 from datasurface.runtime.local.binaries import programs_for, version_of
 from datasurface.runtime.local.cluster import check_version, make_data, tail
 from datasurface.runtime.local.place import open_private, write_whole
-from datasurface.runtime.local.postmaster import Postmaster, alive, disown, find, kill_orphans
+from datasurface.runtime.local.postmaster import Postmaster, alive, disown, find, kill_orphans, moved_away
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,10 +85,7 @@ def _attempt(place: Place, account: Account, programs: Path, port: int, deadline
         if running := settled(place, deadline):
             return running
         if time.monotonic() > deadline:
-            raise StoreError(
-                f"the data in {place.folder} are in use by a server that is not seen from here",
-                hint="is it another container's, or was the folder moved while its server ran? stop that one",
-            )
+            raise _in_use(place)
         time.sleep(_PAUSE)
     while alive(pid):
         running = find(place.data)
@@ -100,6 +97,16 @@ def _attempt(place: Place, account: Account, programs: Path, port: int, deadline
     if not _free(port):
         return None
     raise StoreError(f"the embedded database in {place.folder} does not start:\n{_log(place)}")
+
+
+def _in_use(place: Place) -> StoreError:
+    problem = f"the data in {place.folder} are in use by a server that is not seen from here"
+    if pid := moved_away(place.data):
+        return StoreError(
+            f"{problem}, process {pid}: the folder was moved while it ran",
+            hint=f"stop it with `kill {pid}`, then try again",
+        )
+    return StoreError(problem, hint="run `datasurface local stop` in the container or on the machine that started it")
 
 
 def _spawn(place: Place, account: Account, programs: Path, port: int) -> int | None:

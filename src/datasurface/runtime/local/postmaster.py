@@ -15,7 +15,7 @@ from datasurface.errors import MissingExtraError
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["Postmaster", "alive", "disown", "find", "kill_orphans"]
+__all__ = ["Postmaster", "alive", "disown", "find", "kill_orphans", "moved_away"]
 
 _LINES = 8  # pid, data folder, start time, port, socket folder, address, shared memory, state
 
@@ -93,14 +93,40 @@ def kill_orphans(cluster_name: str) -> None:
                 os.kill(process.pid, signal.SIGKILL)
 
 
+def moved_away(data: Path) -> int | None:
+    """Return the process of the pid file if it is some PostgreSQL whose own folder is no more; None otherwise.
+
+    It may serve `data` since before they were moved here, and nobody may look at its current folder to be sure.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        pid = int((data / "postmaster.pid").read_text(encoding="ascii", errors="replace").splitlines()[0])
+        given = _given_folder(pid)
+        return pid if given is not None and not given.exists() else None
+    return None
+
+
 def _serves(pid: int, data: Path) -> bool:
-    # The command line is readable where the current folder is not: root in a container may not look into other users'.
+    """Tell whether a process is the PostgreSQL of `data`, also where they were moved while it runs."""
+    given = _given_folder(pid)
+    if given is None:
+        return False
+    psutil = _psutil()
+    try:
+        return Path(psutil.Process(pid).cwd()).samefile(data)
+    except (psutil.Error, OSError):  # root in a container may not look into other users' current folders
+        return given == data
+
+
+def _given_folder(pid: int) -> Path | None:
+    """Return the data folder that a PostgreSQL was started with; None when the process is none."""
     psutil = _psutil()
     try:
         arguments = psutil.Process(pid).cmdline()
-    except psutil.Error:
-        return False
-    return any(pair == ("-D", str(data)) for pair in itertools.pairwise(arguments))
+    except (psutil.Error, ValueError, OverflowError):
+        return None
+    if not arguments or Path(arguments[0]).name != "postgres":
+        return None
+    return next((Path(value) for name, value in itertools.pairwise(arguments) if name == "-D"), None)
 
 
 def _psutil() -> ModuleType:
