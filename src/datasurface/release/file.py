@@ -6,6 +6,7 @@ Jobs read their own slice of it: one platform, or one stream's job.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,6 +41,7 @@ __all__ = [
 
 _BATCH = 5000
 _READABLE = 0o644
+_LONGEST_PATH = 480  # bytes; SQLite allows 512, names of journals included
 
 
 def write_release(release: Release, path: Path) -> None:
@@ -54,7 +56,7 @@ def write_release(release: Release, path: Path) -> None:
         os.close(descriptor)
         draft = Path(name)
         try:
-            _fill(release, draft)
+            _fill_at(release, draft)
             draft.chmod(_READABLE)
             _sync(draft)
             draft.replace(path)
@@ -64,6 +66,17 @@ def write_release(release: Release, path: Path) -> None:
             raise
     except (OSError, DBAPIError) as error:
         raise StoreError(f"cannot write the release file {path}: {_cause(error)}") from error
+
+
+def _fill_at(release: Release, draft: Path) -> None:
+    """Fill a file, in a short temporary folder first where SQLite could not open it by its path."""
+    if not _too_long(draft):
+        _fill(release, draft)
+        return
+    with tempfile.TemporaryDirectory(prefix="datasurface-") as folder:
+        near = Path(folder) / "release.sqlite"
+        _fill(release, near)
+        shutil.copyfile(near, draft)
 
 
 def _fill(release: Release, draft: Path) -> None:
@@ -127,8 +140,7 @@ def open_release(path: Path) -> Engine:
     """
     if not path.is_file():
         raise StoreError(f"no release file {path}", hint="run `datasurface build`")
-    location = f"{path.absolute().as_uri()}?mode=ro"
-    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(location, uri=True), poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: _opened(path), poolclass=NullPool)
     with _reading(path), engine.connect() as connection:
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         if version != FORMAT:
@@ -138,6 +150,21 @@ def open_release(path: Path) -> Engine:
             )
         connection.execute(select(ReleaseRow.digest)).one()
     return engine
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open a release file to be read; where its path is too long for SQLite, a copy in memory."""
+    if not _too_long(path):
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(path.read_bytes())
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _too_long(path: Path) -> bool:
+    # SQLite follows symbolic links itself, so none makes a path shorter for it.
+    return len(os.fsencode(path.resolve())) > _LONGEST_PATH
 
 
 def read_digest(path: Path) -> str:

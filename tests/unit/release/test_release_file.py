@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -224,6 +225,23 @@ def test_nothing_of_an_unfinished_write_is_left(
     assert target.read_bytes() == b"old"
     file.write_release(release, target)
     assert file.read_digest(target) == release.digest
+
+
+def test_a_path_too_long_for_sqlite(release: Release, tmp_path: Path) -> None:
+    target = tmp_path / ("long" * 50) / ("longer" * 33) / ("ü" * 100) / "r.sqlite"
+    assert len(os.fsencode(target.parent)) >= 600
+    file.write_release(release, target)
+    file.write_release(release, target)
+    assert [p.name for p in target.parent.iterdir()] == ["r.sqlite"]
+    (tmp_path / "short.sqlite").symlink_to(target)
+    for path in (target, tmp_path / "short.sqlite"):
+        assert file.read_digest(path) == release.digest
+        assert file.read_ecosystem(path).name == release.ecosystem.name
+    with file.open_release(target).connect() as connection, pytest.raises(DBAPIError, match="readonly"):
+        connection.execute(text("delete from zone"))
+    target.write_bytes(b"no database at all")
+    with pytest.raises(StoreError, match="no readable release"):
+        file.read_digest(target)
 
 
 def test_an_impossible_place_is_an_error_with_its_name(release: Release, tmp_path: Path) -> None:
