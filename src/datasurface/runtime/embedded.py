@@ -11,6 +11,7 @@ from datasurface.model.infrastructure import Container, EmbeddedPostgres
 from datasurface.release.bind import binding_of
 from datasurface.runtime.folder import ModelFolder
 from datasurface.runtime.local import LocalServer, ensure_database, folder_for, start, status, stop
+from datasurface.runtime.local.place import told_as_store_error
 
 __all__ = ["EmbeddedServer", "embedded_of", "embedded_servers", "start_server", "stop_server"]
 
@@ -92,6 +93,7 @@ def _containers(model: ModelFolder) -> Iterator[Container]:
 
 def _look(model: ModelFolder, name: str, databases: tuple[str, ...]) -> EmbeddedServer:
     folder = folder_for(model.folder, name, model.environ)
-    made = (folder / "data").exists()
+    with told_as_store_error(folder):
+        made = (folder / "data").exists()
     server = status(folder) if made else None
     return EmbeddedServer(container=name, databases=databases, folder=folder, made=made, server=server)

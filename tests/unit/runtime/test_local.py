@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import stat
 import time
 from pathlib import Path
@@ -210,7 +211,22 @@ def test_strange_data_are_refused(tmp_path: Path):
 
 
 def test_refusals_of_the_system_name_the_folder():
-    with pytest.raises(StoreError, match=r"/f: .*another user"), told_as_store_error(Path("/f")):
+    with pytest.raises(StoreError, match=r"/f: .*No space left"), told_as_store_error(Path("/f")):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_folder_of_another_user_is_told_with_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(StoreError) as caught, told_as_store_error(tmp_path / "none"):
+        raise PermissionError(13, "Permission denied")
+    name = pwd.getpwuid(owner).pw_name
+    assert f"{tmp_path} belongs to another user, {name}" in str(caught.value)
+    assert caught.value.hint == f"run as {name}, or set DATASURFACE_HOME to a folder of your own"
+
+
+def test_the_owner_of_a_closed_folder_sees_what_the_system_said(tmp_path: Path):
+    with pytest.raises(StoreError, match="Permission denied"), told_as_store_error(tmp_path):
         raise PermissionError(13, "Permission denied")
 
 

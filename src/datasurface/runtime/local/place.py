@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import pwd
 import re
 import secrets
 import stat
@@ -246,13 +247,33 @@ def write_whole(path: Path, text: str, *, mode: int) -> None:
 
 @contextmanager
 def told_as_store_error(folder: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into an error that names the folder."""
+    """Turn what the operating system refuses into an error that names the folder, its owner and what to do."""
     try:
         yield
+    except PermissionError as error:
+        raise _refused(folder, error) from error
     except OSError as error:
-        hint = (
-            "it belongs to another user"
-            if isinstance(error, PermissionError)
-            else "DATASURFACE_HOME names another folder"
-        )
+        hint = "DATASURFACE_HOME names another folder"
         raise StoreError(f"the embedded database in {folder}: {error}", hint=hint) from error
+
+
+def _refused(folder: Path, error: PermissionError) -> StoreError:
+    place, owner = next((path, uid) for path in (folder, *folder.parents) if (uid := _owner(path)) is not None)
+    elsewhere = "set DATASURFACE_HOME to a folder of your own"
+    if owner == os.geteuid():
+        return StoreError(f"the embedded database in {folder}: {error}", hint=elsewhere)
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"uid {owner}"
+    return StoreError(
+        f"the embedded database in {folder} is closed to you: {place} belongs to another user, {name}",
+        hint=f"run as {name}, or {elsewhere}",
+    )
+
+
+def _owner(path: Path) -> int | None:
+    try:
+        return path.stat().st_uid
+    except OSError:
+        return None
