@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -64,20 +65,25 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def keep_release(release: Release, folder: Path, output: Path | None = None) -> Path:
-    """Write a release to `output`, by default to its place in the model folder, and return where it is.
+def keep_release(
+    release: Release, folder: Path, output: Path | None = None, *, environ: Mapping[str, str] = os.environ
+) -> Path:
+    """Write a release to `output` and return where it is.
+
+    By default that is `$DATASURFACE_HOME/releases`, else `.datasurface/releases` in the model folder.
 
     Raises:
         StoreError: the file cannot be written.
     """
     from datasurface.release.file import write_release  # noqa: PLC0415 - the tables' mapping costs half a second
 
-    default = folder / _OWN_FOLDER / "releases" / f"{release.digest}.sqlite"
-    path = default if output is None else output.absolute()
+    home = environ.get("DATASURFACE_HOME")
+    own = Path(home).absolute() if home else folder / _OWN_FOLDER
+    path = own / "releases" / f"{release.digest}.sqlite" if output is None else output.absolute()
     with _no_collection():
         write_release(release, path)
-    if output is None:
-        _ignore(folder / _OWN_FOLDER)
+    if output is None and not home:
+        _ignore(own)
     return path
 
 
