@@ -83,3 +83,26 @@ def test_it_follows_releases_and_survives_its_database(shop: Project) -> None:
         running.signal(signal.SIGTERM)
         assert running.code() == 0
         assert "Traceback" not in running.said
+
+
+EARLY = """
+import os, signal, sys
+
+class Early:
+    def find_spec(self, name, path, target=None):
+        if name == "psycopg":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Early())
+"""
+"""Makes the signal come while the drivers are imported, which is most of the time of a start."""
+
+
+@pytest.mark.parametrize("how", [["run"], ["run", "--once"]])
+def test_sigterm_at_the_start_runs_nothing_and_ends_with_0(shop: Project, how: list[str]) -> None:
+    (shop.folder / "early").mkdir()
+    (shop.folder / "early" / "sitecustomize.py").write_text(EARLY)
+    done = shop.run(*how, PYTHONPATH=str(shop.folder / "early"))
+    assert "stopped" in done.stdout + done.stderr
+    assert [batch["batch"] for batch in shop.json("history", "crm")["batches"]] == [1]

@@ -10,10 +10,8 @@ import click
 from datasurface.cli.logs import log_to_stderr
 from datasurface.cli.options import platform_option
 from datasurface.cli.session import Session, model_options
-from datasurface.runtime.folder import read_folder
 from datasurface.runtime.progress import progress_on_terminal
 from datasurface.runtime.report import BatchReport, exit_code
-from datasurface.runtime.running import run_forever, run_once
 from datasurface.runtime.stopping import Stopping
 
 __all__ = ["command"]
@@ -38,12 +36,16 @@ def command(*, session: Session, once: bool, due: bool, streams: tuple[str, ...]
         raise click.UsageError("--due goes with --once")
     log_to_stderr()
     with Stopping() as stopping, progress_on_terminal() as progress:
+        # The drivers take most of the start-up time to import; a signal meanwhile is to be heard.
+        from datasurface.runtime.folder import read_folder  # noqa: PLC0415
+        from datasurface.runtime.running import run_forever, run_once  # noqa: PLC0415
+
         model = read_folder(session.folder, session.environment, os.environ, platform=platform_name)
         if not once:
             run_forever(model, progress, stopping, streams=streams)
             return stopping.exit_code(0)
         reports = run_once(model, progress, stopping, streams=streams, due_only=due)
-    click.echo(_summary(reports))
+    click.echo("stopped before a batch began" if stopping.event.is_set() and not reports else _summary(reports))
     return stopping.exit_code(exit_code(reports))
 
 
