@@ -70,7 +70,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _make_sample(path: Path) -> None:
-    connection = sqlite3.connect(path)
+    try:
+        connection = sqlite3.connect(path)
+    except sqlite3.Error as error:
+        raise ConfigurationError(
+            f"cannot make the sample database {path}: {error}", hint="SQLite takes paths of at most about 500 bytes"
+        ) from error
     try:
         connection.executescript(_template(_SAMPLE_SQL))
         connection.commit()
