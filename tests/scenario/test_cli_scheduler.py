@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,21 +70,33 @@ def test_the_first_sigint_is_graceful_and_the_second_is_not(shop: Project) -> No
         assert running.code() == 130
 
 
-def test_it_follows_releases_and_survives_its_database(shop: Project) -> None:
+def test_it_follows_releases_and_brings_its_database_back(shop: Project) -> None:
     with shop.running("run") as running:
         running.until("stream=crm batch=3 state=idle")
         shop.model('[store("crm", source=SHOP, every="2 seconds"), store("erp", source=SHOP, every="2 seconds")]')
         shop.run("apply", "--yes")
         running.until("stream=erp batch=1 state=merged read=20 inserted=20")
-        shop.run("local", "stop")
-        running.until("cannot see whether the active release has changed")
-        shop.run("local", "start")
+        first = shop.json("local", "status")["servers"][0]["pid"]
+        os.kill(first, signal.SIGKILL)
+        again = _another_server(shop, first)
+        assert again != first, "the scheduler brings its server back by itself"
         shop.query("INSERT INTO orders VALUES (21, 'late')", "shop")
         running.until(r"stream=crm batch=\d+ state=merged read=21 inserted=1")
         running.until(r"stream=erp batch=\d+ state=merged read=21 inserted=1")
         running.signal(signal.SIGTERM)
         assert running.code() == 0
         assert "Traceback" not in running.said
+
+
+def _another_server(shop: Project, than: int) -> int | None:
+    """Return the process of the embedded server once it is another one than before, and answers."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = shop.json("local", "status")["servers"][0]
+        if found["state"] == "running" and found["pid"] not in (None, than):
+            return int(found["pid"])
+        time.sleep(0.5)
+    return None
 
 
 EARLY = """

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from datasurface import (
@@ -278,7 +278,7 @@ def told(ecosystem: Ecosystem) -> set[tuple[str, str, str]]:
     return {(f.code, f.path, f.message) for f in check(ecosystem, CAPABILITIES).findings}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(seed=st.integers(0, 2**32))
 def test_the_order_of_declaration_makes_no_difference(seed: int):
     ecosystem = Nonsense(seed, 0.05).ecosystem()
