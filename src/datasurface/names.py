@@ -5,7 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 
-__all__ = ["HISTORY_SUFFIX", "group_schema", "is_identifier", "platform_schema", "shorten", "view_name"]
+__all__ = [
+    "HISTORY_SUFFIX",
+    "group_schema",
+    "is_identifier",
+    "output_schema",
+    "platform_schema",
+    "shorten",
+    "view_name",
+]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _DIGEST_LENGTH = 8
@@ -40,3 +48,11 @@ def view_name(datastore: str, dataset: str, limit: int, *, history: bool = False
 def platform_schema(platform: str, limit: int) -> str:
     """Return the schema of a platform's own tables: `ds_<platform>`."""
     return shorten(f"ds_{platform}", limit)
+
+
+def output_schema(platform: str, workspace: str, limit: int) -> str:
+    """Return the schema into which a workspace's transformer writes: `ds_<platform>.<workspace>`.
+
+    The dot, which no logical name can have, keeps it apart from every other schema.
+    """
+    return shorten(f"ds_{platform}.{workspace}", limit)

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
-from datasurface.model.base import Noun, noun
-from datasurface.model.capture import Capture
+from datasurface.model.base import EMPTY_MAPPING, Noun, noun
+from datasurface.model.capture import Capture, Every
 from datasurface.model.datastore import Guard
 from datasurface.model.infrastructure import Container, Credential
+from datasurface.model.platform import Hint
 from datasurface.model.serial import encode
+from datasurface.model.transformer import Code
 from datasurface.model.types import DataType
-from datasurface.model.vocabulary import Consistency, History, Priority
+from datasurface.model.vocabulary import Consistency, History, OutputMode, Priority
 
-__all__ = ["JobColumn", "JobDataset", "JobSpec", "PlatformSpec", "ViewSpec"]
+__all__ = [
+    "InputDataset",
+    "JobColumn",
+    "JobDataset",
+    "JobSpec",
+    "OutputCapture",
+    "PlatformSpec",
+    "TransformerSpec",
+    "ViewSpec",
+]
 
 
 @noun
@@ -58,6 +69,62 @@ class JobDataset(Noun):
 
 
 @noun
+class OutputCapture(Capture):
+    """How the stream of a transformer's output is read: the code is run, then its output tables are taken whole.
+
+    Attributes:
+        container: The platform's own database, which holds the output tables.
+        every: When the code runs; None for whenever its inputs have changed.
+    """
+
+    container: Container = field(kw_only=False)
+    credential: Credential | None = None
+    every: Every | None = None  # type: ignore[assignment] # a source is always read on a schedule, code need not run on one
+    consistency: Consistency = Consistency.DATASTORE
+
+
+@noun
+class InputDataset(Noun):
+    """A dataset that a transformer reads, as one group of its workspace sees it.
+
+    Attributes:
+        stream: The stream that feeds it.
+        columns: What the group sees of it, in order.
+    """
+
+    group: str
+    datastore: str
+    dataset: str
+    stream: str
+    columns: Sequence[JobColumn]
+    history: History = History.LIVE
+
+
+@noun
+class TransformerSpec(Noun):
+    """A transformer that runs on a platform: its code, what it reads, and what it is given.
+
+    Attributes:
+        name: The transformer's name.
+        workspace: The workspace that it belongs to, which also names its login and its output schema.
+        secrets: The credentials it gets, by the name it knows them under.
+        inputs: What it reads, sorted by group, datastore and dataset; its own output among them if it refers to itself.
+        triggers: The streams whose changes make it run, sorted: its inputs without itself.
+    """
+
+    name: str = field(kw_only=False)
+    workspace: str
+    code: Code
+    mode: OutputMode = OutputMode.SNAPSHOT
+    run_as: str | None = None
+    secrets: Mapping[str, Credential] = EMPTY_MAPPING
+    params: Mapping[str, str | bool | int | float] = EMPTY_MAPPING
+    resources: Hint | None = None
+    inputs: Sequence[InputDataset] = ()
+    triggers: Sequence[str] = ()
+
+
+@noun
 class JobSpec(Noun):
     """One stream: everything that a batch of it needs.
 
@@ -67,6 +134,7 @@ class JobSpec(Noun):
         credential: What the source is logged in with; None for the driver's defaults.
         connections: How many connections to the source may be used at once.
         keep_batches: For how many batches deltas are kept.
+        transformer: What derives the rows, if this is a transformer's output.
     """
 
     stream: str = field(kw_only=False)
@@ -80,6 +148,7 @@ class JobSpec(Noun):
     priority: Priority = Priority.MEDIUM
     connections: int = 4
     keep_batches: int = 0
+    transformer: TransformerSpec | None = None
 
     @property
     def source(self) -> Container:
@@ -88,7 +157,7 @@ class JobSpec(Noun):
 
     @property
     def job_digest(self) -> str:
-        """SHA-256 of what an open batch depends on: datasets, source, capture and history; not guard or priority."""
+        """SHA-256 of what an open batch depends on: datasets, source, capture, code, history; not guard or priority."""
         return self.to_json_and_digest()[1]
 
     def to_json_and_digest(self) -> tuple[str, str]:
@@ -96,6 +165,8 @@ class JobSpec(Noun):
         data = encode(self)
         parts = [_canonical(dataset) for dataset in data["datasets"]]
         parts += [_canonical(data["capture"]), self.consistency.value]
+        if self.transformer is not None:
+            parts.append(_canonical(data["transformer"]))
         return _canonical(data), hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

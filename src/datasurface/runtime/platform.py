@@ -17,7 +17,7 @@ from datasurface.names import platform_schema
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.runtime.logins import Logins, open_store
 from datasurface.store.releases import active_spec, job_of
-from datasurface.store.schema_version import PlatformIdentity, verify_identity
+from datasurface.store.schema_version import PlatformIdentity, is_older, upgrade, verify_identity
 from datasurface.store.tables import platform as platform_table
 
 __all__ = ["RunningPlatform", "identity_of", "open_platform"]
@@ -121,7 +121,17 @@ def _verify(running: RunningPlatform, identity: PlatformIdentity) -> None:
         if running.is_enrolled():
             with running.reading() as connection:
                 verify_identity(connection, running.schema, identity)
+                older = is_older(connection, running.schema)
+            if older:
+                _upgrade(running)
     except StoreError:
         raise
     except DataSurfaceError as error:
         raise StoreError(f"merge database of platform {running.name!r}: {error.message}", hint=error.hint) from error
+
+
+def _upgrade(running: RunningPlatform) -> None:
+    """Bring a platform that an older package made up to date; whoever comes second finds it done."""
+    with running.store.exclusive(f"upgrade {running.schema}"), running.store.engine.begin() as connection:
+        if is_older(connection, running.schema):
+            upgrade(connection, running.schema)

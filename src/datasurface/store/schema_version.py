@@ -6,13 +6,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, MetaData, func, insert, inspect, select
+from sqlalchemy import Connection, MetaData, func, insert, inspect, select, update
 from sqlalchemy.sql.ddl import CreateTable
 
 from datasurface.errors import StoreError
 from datasurface.store.tables import SCHEMA_VERSION, VIEWS, bind, metadata, platform
 
-__all__ = ["PlatformIdentity", "create_statements", "enroll", "verify_identity"]
+__all__ = ["PlatformIdentity", "create_statements", "enroll", "is_older", "upgrade", "verify_identity"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,40 @@ def create_statements(connection: Connection, schema: str) -> list[str]:
         if name not in shown
     ]
     return statements
+
+
+def is_older(connection: Connection, schema: str) -> bool:
+    """Tell whether an older package made the platform's tables."""
+    version = bind(connection, schema).execute(select(platform.c.schema_version)).scalar_one_or_none()
+    return version is not None and version < SCHEMA_VERSION
+
+
+def upgrade(connection: Connection, schema: str) -> None:
+    """Bring the tables of an older package up to date, in the transaction that is open: all of it happens or nothing.
+
+    What is absent is added: tables, and columns, which are nullable. The public views are made again.
+    """
+    preparer = connection.dialect.identifier_preparer
+    quoted = preparer.quote_identifier(schema)
+    for name in sorted(set(inspect(connection).get_view_names(schema=schema)) & VIEWS.keys()):
+        connection.exec_driver_sql(f"DROP VIEW {quoted}.{preparer.quote_identifier(name)}")
+    present = set(inspect(connection).get_table_names(schema=schema))
+    for table in metadata.sorted_tables:
+        known = (
+            {c["name"] for c in inspect(connection).get_columns(table.name, schema=schema)}
+            if (table.name in present)
+            else {c.name for c in table.columns}
+        )
+        for column in table.columns:
+            if column.name not in known:
+                kind = column.type.compile(dialect=connection.dialect)
+                name = f"{quoted}.{preparer.quote_identifier(table.name)}"
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {name} ADD COLUMN {preparer.quote_identifier(column.name)} {kind}"
+                )
+    for statement in create_statements(connection, schema):
+        connection.exec_driver_sql(statement)
+    bind(connection, schema).execute(update(platform).values(schema_version=SCHEMA_VERSION))
 
 
 def enroll(connection: Connection, schema: str, identity: PlatformIdentity, now: datetime) -> None:

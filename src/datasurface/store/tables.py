@@ -34,7 +34,7 @@ __all__ = [
     "views",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Rises with every change of these tables."""
 
 metadata = MetaData()
@@ -84,7 +84,8 @@ streams = Table(
     Column("position", Text),
     Column("read_at", _moment),
     Column("started_at", _moment),
-    comment="One row a stream: who owns it, and how far it has been read",
+    Column("changed_batch", BigInteger),
+    comment="One row a stream: who owns it, how far it has been read, and which merged batch last changed a row",
 )
 
 datasets = Table(
