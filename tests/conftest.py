@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from datasurface.secrets.masking import forget_all
 from servers import Server, embedded_server, external_server, system_server
+
+
+@pytest.fixture(autouse=True)
+def _only_own_secrets() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    """Passwords that one test made up are not masked in the next one's text."""
+    yield
+    forget_all()
 
 
 def _versions() -> list[str]:

@@ -13,6 +13,7 @@ from datasurface import __version__
 from datasurface.cli.output import keep_for_document, wants_document
 from datasurface.cli.session import Session, model_options, print_json
 from datasurface.errors import DataSurfaceError
+from datasurface.secrets.masking import mask_tracebacks, masked
 
 __all__ = ["app", "main"]
 
@@ -87,6 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     With `--json` standard output holds one document, an error's too, whatever the model's code prints.
     """
     as_json = wants_document(sys.argv[1:] if arguments is None else arguments)
+    mask_tracebacks()
     if as_json:
         keep_for_document()
     try:
@@ -107,9 +109,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _show(error: DataSurfaceError, *, as_json: bool) -> None:
-    click.secho(f"error {error.code}: {error.message}", fg="red", err=True)
-    if error.hint:
-        click.secho(f"  hint: {error.hint}", err=True)
+    message, hint = masked(error.message), masked(error.hint)
+    click.secho(f"error {error.code}: {message}", fg="red", err=True)
+    if hint:
+        click.secho(f"  hint: {hint}", err=True)
     if as_json:
         with contextlib.suppress(BrokenPipeError):
-            print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+            print_json({"error": {"code": error.code, "message": message, "hint": hint}})

@@ -23,6 +23,7 @@ from datasurface.errors import (
     StoreError,
     StreamBusyError,
 )
+from datasurface.secrets.masking import masked
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts
 from datasurface.store.streams import Claim, DatasetState, advance, claim, dataset_states, hold, release
@@ -135,12 +136,15 @@ class _Run:
             return self._settle(BatchState.FAILED, Outcome.FAILED, self.error)
 
     def _said(self, error: BaseException) -> str:
-        """Return an error in one line; a driver's bare one is the merge database's, for sources name themselves."""
+        """Return an error in one line, without secrets.
+
+        A driver's bare one is the merge database's, for sources name themselves.
+        """
         if isinstance(error, DataSurfaceError):
-            return error.message
+            return masked(error.message)
         store = self._context.store
         where = "merge database: " if store.is_database_error(error) else ""
-        return f"{where}{store.explain_error(error)}"
+        return masked(f"{where}{store.explain_error(error)}")
 
     def _attempt(self) -> Outcome:
         context = self._context

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from datasurface.runtime.progress import NullProgress, Progress, progress_on_terminal
+from datasurface.secrets.masking import masked
 
 __all__ = [
     "BatchReport",
@@ -56,7 +57,7 @@ class BatchReport:
         batch_id: The batch's number; None if none was opened.
         state: `merged` or `idle` if all went well; else `parked`, `failed`, `busy`, `abandoned`, `unreachable`.
         seconds: How long the run took.
-        error: Why it is not well; may be empty.
+        error: Why it is not well, with known secrets masked; may be empty.
     """
 
     stream: str
@@ -68,6 +69,9 @@ class BatchReport:
     deleted: int = 0
     seconds: float = 0.0
     error: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "error", masked(self.error))
 
     @property
     def ok(self) -> bool:

@@ -7,24 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from datasurface.errors import SecretError
 from datasurface.model.infrastructure import Credential
 from datasurface.model.vocabulary import CredentialKind
+from datasurface.secrets.masking import remember
 
-__all__ = ["Secret", "SecretStore", "assemble", "optional_pieces", "required_pieces"]
+__all__ = [
+    "Secret",
+    "SecretStore",
+    "WritableStore",
+    "assemble",
+    "optional_pieces",
+    "pieces_of",
+    "required_pieces",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Secret:
-    """What logs in somewhere; which fields are set follows from the credential's kind."""
+    """What logs in somewhere; which fields are set follows from the credential's kind.
+
+    All but the user is masked from then on in what this process writes.
+    """
 
     user: str | None = None
     password: str | None = None
     token: str | None = None
     private_key: str | None = None
     certificate: str | None = None
+
+    def __post_init__(self) -> None:
+        remember((self.password, self.token, self.private_key, self.certificate))
 
     def __repr__(self) -> str:
         held = [f"{f.name}=***" for f in fields(self) if getattr(self, f.name) is not None]
@@ -48,6 +63,47 @@ class SecretStore(Protocol):
 
     def places(self, credential: Credential) -> tuple[str, ...]:
         """Return where the store looks for the secret, in words for a message: variables, files, paths."""
+        ...
+
+
+@runtime_checkable
+class WritableStore(SecretStore, Protocol):
+    """A store that secrets can be put into, in two steps, so that every password in use is known to it at any moment.
+
+    A new secret is staged, given to what it logs in to, proved there, and then promoted. Each step is done whole or
+    not at all, whatever is killed meanwhile.
+    """
+
+    def stage(self, credential: Credential, secret: Secret) -> None:
+        """Keep a secret as the one to come, in place of an earlier one; `lookup` does not see it.
+
+        Raises:
+            SecretError: the secret is incomplete, or the store cannot be written to.
+        """
+        ...
+
+    def pending(self, credential: Credential) -> Secret | None:
+        """Return the secret to come, or None if nothing is staged.
+
+        Raises:
+            SecretError: as `lookup`.
+        """
+        ...
+
+    def promote(self, credential: Credential) -> None:
+        """Make the secret to come the current one, and keep the former as the previous; again is no error.
+
+        Raises:
+            SecretError: there is neither one to come nor a current one, or the store cannot be written to.
+        """
+        ...
+
+    def remove(self, credential: Credential) -> None:
+        """Remove the secret with all its versions; none being there is no error.
+
+        Raises:
+            SecretError: the store cannot be written to.
+        """
         ...
 
 
@@ -96,3 +152,17 @@ def assemble(credential: Credential, read: Callable[[str], str | None], place: C
             f"{' and '.join(place(name) for name in found)}, but no {' and no '.join(missing)}"
         )
     return Secret(**found)
+
+
+def pieces_of(credential: Credential, secret: Secret) -> dict[str, str]:
+    """Return the pieces of a secret that a credential of this kind has, by the fields' names.
+
+    Raises:
+        SecretError: a required one is absent.
+    """
+    required, optional = required_pieces(credential.kind), optional_pieces(credential.kind)
+    found = {name: value for name in (*required, *optional) if (value := getattr(secret, name)) is not None}
+    missing = [name for name in required if name not in found]
+    if missing:
+        raise SecretError(f"the new secret of credential {credential.name!r} has no {' and no '.join(missing)}")
+    return found

@@ -1,33 +1,45 @@
 """The secret store `files`: `$DATASURFACE_SECRETS/<name>/{user,password,…}`.
 
-What anybody else could read or replace is refused.
+What anybody else could read or replace is refused. A secret is read from one folder that is opened once, so that user
+and password belong together even while a new version takes its place.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Self
 
 from datasurface.errors import SecretError
 from datasurface.model.infrastructure import Credential
-from datasurface.secrets.base import Secret, assemble, required_pieces
+from datasurface.secrets.base import Secret, assemble, pieces_of, required_pieces
+from datasurface.secrets.file_versions import KEPT, Versions
 
 __all__ = ["FOLDER_VARIABLE", "FileStore"]
 
 FOLDER_VARIABLE = "DATASURFACE_SECRETS"
 _READABLE_BY_OTHERS = 0o066
 _WRITABLE_BY_OTHERS = 0o022
+_BY_STRANGERS = 0o026
 _LONGEST = 1024 * 1024
+_TRIES = 100
+_MOUNTED = "..data"
+"""In a volume that Kubernetes mounts: the link to the folder with the files of one version."""
 
 
 class FileStore:
-    """Finds secrets in files, one a piece. One newline at a file's end is not part of the secret."""
+    """Finds secrets in files, one a piece, and writes them. One newline at a file's end is not part of the secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         folder = environ.get(FOLDER_VARIABLE)
         self._root = Path(folder) if folder else None
+
+    @classmethod
+    def at(cls, root: Path) -> Self:
+        """Return the store in a given folder; writing makes the folder."""
+        return cls({FOLDER_VARIABLE: str(root)})
 
     def __repr__(self) -> str:
         return f"FileStore({self._root})"
@@ -41,41 +53,138 @@ class FileStore:
         """
         if self._root is None:
             return None
-        folder = self._folder(self._root, credential)
-        if not _is_folder(folder):
-            return None
-        for place in (self._root, folder):
-            _refuse_shared_folder(place)
-        return assemble(credential, lambda piece: _read(folder / piece), lambda piece: str(folder / piece))
+        versions = _versions(self._root, credential)
+        _refuse_unreachable(self._root / credential.name)
+        return self._read(credential, versions.current)
 
     def places(self, credential: Credential) -> tuple[str, ...]:
         """Return the files that a secret of this kind needs."""
         root = self._root or Path(f"${FOLDER_VARIABLE}")
         return tuple([str(root / credential.name / piece) for piece in required_pieces(credential.kind)])
 
-    @staticmethod
-    def _folder(root: Path, credential: Credential) -> Path:
-        name = credential.name
-        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+    def stage(self, credential: Credential, secret: Secret) -> None:
+        """Keep a secret as the one to come, readable by this user alone.
+
+        Raises:
+            SecretError: the secret is incomplete or no text, no folder is set, or it cannot be written to.
+        """
+        pieces = pieces_of(credential, secret)
+        if any(not _is_text(value) for value in pieces.values()):
+            raise SecretError(f"the new secret of credential {credential.name!r} is no text")
+        self._writable(credential).stage(pieces)
+
+    def pending(self, credential: Credential) -> Secret | None:
+        """Return the secret to come, or None.
+
+        Raises:
+            SecretError: as `lookup`.
+        """
+        if self._root is None:
+            return None
+        return self._read(credential, _versions(self._root, credential).pending)
+
+    def promote(self, credential: Credential) -> None:
+        """Make the secret to come the current one.
+
+        Raises:
+            SecretError: there is neither one to come nor a current one, or the folder cannot be written to.
+        """
+        versions = self._writable(credential)
+        if not versions.promote() and versions.current() is None:
+            raise SecretError(f"credential {credential.name!r} has no secret to come in {self._root}")
+
+    def remove(self, credential: Credential) -> None:
+        """Remove the secret with all its versions.
+
+        Raises:
+            SecretError: the folder cannot be written to.
+        """
+        self._writable(credential).remove()
+
+    def _read(self, credential: Credential, find: Callable[[], Path | None]) -> Secret | None:
+        """Return what is in the folder found; what failed while another one took its place is read again."""
+        for _ in range(_TRIES):
+            folder = find()
+            if folder is None:
+                return None
+            try:
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise SecretError(f"cannot look into {folder}: {error.strerror}") from error
+            try:
+                return self._secret(credential, folder, descriptor)
+            except SecretError:
+                if _is(find(), descriptor):
+                    raise
+            finally:
+                os.close(descriptor)
+        raise SecretError(f"the secret of credential {credential.name!r} in {self._root} is replaced all the time")
+
+    def _secret(self, credential: Credential, folder: Path, descriptor: int) -> Secret | None:
+        if self._root is not None:
+            _refuse_shared_folder(self._root)
+        _refuse_shared_folder(folder, descriptor)
+        inside = f"{_MOUNTED}/" if (folder / _MOUNTED).is_dir() else ""
+        return assemble(
+            credential,
+            lambda piece: _read(f"{inside}{piece}", folder / piece, descriptor),
+            lambda piece: str(folder / piece),
+        )
+
+    def _writable(self, credential: Credential) -> Versions:
+        if self._root is None:
             raise SecretError(
-                f"credential {name!r} cannot have a folder of its own in {root}",
-                hint="choose a name without slashes, or keep its secret in another store",
+                "the secret store files has no folder to write into", hint=f"set {FOLDER_VARIABLE} to one of your own"
             )
-        return root / name
+        if self._root.is_dir():
+            _refuse_shared_folder(self._root)
+        return _versions(self._root, credential)
 
 
-def _is_folder(path: Path) -> bool:
+def _versions(root: Path, credential: Credential) -> Versions:
+    name = credential.name
+    if name in ("", ".", "..", KEPT) or "/" in name or "\\" in name or "\0" in name:
+        raise SecretError(
+            f"credential {name!r} cannot have a folder of its own in {root}",
+            hint="choose a name without slashes, or keep its secret in another store",
+        )
+    return Versions(root, name)
+
+
+def _is(folder: Path | None, descriptor: int) -> bool:
+    """Tell whether a folder is still the one that was opened."""
     try:
-        return path.is_dir()
+        return folder is not None and os.path.samestat(folder.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _is_text(value: str) -> bool:
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _refuse_unreachable(folder: Path) -> None:
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError as error:
-        raise SecretError(f"cannot look into {path}: {error.strerror}") from error
+        raise SecretError(f"cannot look into {folder}: {error.strerror}") from error
 
 
-def _refuse_shared_folder(folder: Path) -> None:
-    found = folder.stat()
-    if found.st_mode & _WRITABLE_BY_OTHERS:
+def _refuse_shared_folder(folder: Path, opened: int | None = None) -> None:
+    place = folder if opened is None else opened
+    found = os.stat(place)  # noqa: PTH116 - of an open folder too
+    if found.st_mode & _WRITABLE_BY_OTHERS and not _read_only(place):
         raise SecretError(f"others may write to the folder of secrets {folder}", hint=f"chmod 700 {folder}")
     _refuse_stranger(folder, found)
+
+
+def _read_only(path: Path | int) -> bool:
+    """Tell whether nobody can write there: Kubernetes mounts volumes of secrets so, with a mode that says otherwise."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 
 
 def _refuse_stranger(path: Path, found: os.stat_result) -> None:
@@ -85,10 +194,16 @@ def _refuse_stranger(path: Path, found: os.stat_result) -> None:
         raise SecretError(f"{path} belongs to another user", hint=f"make it yours: chown {me} {path}")
 
 
-def _read(path: Path) -> str | None:
-    """Return the text of a file that only its owner can read, or None if there is no such file."""
+def _read(name: str, path: Path, folder: int) -> str | None:
+    """Return the text of a file that only its owner can read, or None if there is no such file.
+
+    Args:
+        name: The file's path in the folder.
+        path: What messages call it.
+        folder: The open folder.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -97,7 +212,7 @@ def _read(path: Path) -> str | None:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise SecretError(f"{path} is no file")
-        if found.st_mode & _READABLE_BY_OTHERS:
+        if found.st_mode & _forbidden(found, path):
             raise SecretError(f"others may read or write {path}", hint=f"chmod 600 {path}")
         _refuse_stranger(path, found)
         content = file.read(_LONGEST + 1)
@@ -105,6 +220,12 @@ def _read(path: Path) -> str | None:
     if text is None:
         raise SecretError(f"{path} is no text of at most 1 MiB in UTF-8")
     return text
+
+
+def _forbidden(found: os.stat_result, path: Path) -> int:
+    """Return the rights that nobody else may have: in a mounted volume root gives the pod's own group the file."""
+    own = found.st_uid == 0 and found.st_gid in (os.getegid(), *os.getgroups())
+    return _BY_STRANGERS if own and path.parent.joinpath(_MOUNTED).is_dir() else _READABLE_BY_OTHERS
 
 
 def _text(content: bytes) -> str | None:

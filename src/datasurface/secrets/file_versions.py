@@ -1,0 +1,180 @@
+"""The versions of one secret in a folder of secrets: the current one, one to come and the former one.
+
+Each version is written whole beside the others and comes into place by one rename, so that a crash or a reader at any
+moment finds whole versions. Knows files and nothing of credentials.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from datasurface.errors import SecretError
+
+__all__ = ["KEPT", "Versions"]
+
+KEPT = ".datasurface"
+"""The folder, in a folder of secrets, that holds the versions which are not current."""
+
+
+class Versions:
+    """The versions of the secret `name` in `root`.
+
+    `root/name` is the current one; `root/.datasurface/versions/name` has the former one as `previous` and those to
+    come as `pending.<number>`, of which the highest counts. Promoting moves current to previous, then pending to
+    current; in between, and if it ends there, previous is still what holds.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._root = root
+        self._current = root / name
+        self._own = root / KEPT
+        self._kept = self._own / "versions" / name
+        self._previous = self._kept / "previous"
+
+    def current(self) -> Path | None:
+        """Return the folder that holds the current version, or None if there is none."""
+        if self._current.is_dir():
+            return self._current
+        if self.pending() is not None and self._previous.is_dir():
+            return self._previous
+        return self._current if self._current.is_dir() else None
+
+    def pending(self) -> Path | None:
+        """Return the folder of the version to come, or None if there is none."""
+        found = self._all_pending()
+        return found[-1] if found else None
+
+    def stage(self, pieces: Mapping[str, str]) -> None:
+        """Write a version to come, in place of one that was there.
+
+        Raises:
+            SecretError: it cannot be written.
+        """
+        with self._alone():
+            earlier = self._all_pending()
+            if not earlier and not self._current.is_dir() and self._previous.is_dir():
+                self._discard(self._previous)
+            written = self._kept / f"writing.{uuid.uuid4().hex}"
+            _make_folder(written)
+            for name, value in pieces.items():
+                _write(written / name, value)
+            _sync(written)
+            number = int(earlier[-1].suffix[1:]) + 1 if earlier else 1
+            written.rename(self._kept / f"pending.{number}")
+            _sync(self._kept)
+            for folder in earlier:
+                self._discard(folder)
+
+    def promote(self) -> bool:
+        """Make the version to come the current one and keep the former; False if there is none to come."""
+        with self._alone():
+            coming = self.pending()
+            if coming is None:
+                return False
+            if self._current.is_dir():
+                if self._previous.is_dir():
+                    self._discard(self._previous)
+                self._current.rename(self._previous)
+                _sync(self._kept)
+            coming.rename(self._current)
+            _sync(self._root)
+            _sync(self._kept)
+            for folder in self._all_pending():
+                self._discard(folder)
+            return True
+
+    def remove(self) -> None:
+        """Remove every version; none being there is no error."""
+        with self._alone():
+            self._discard(self._kept)
+            if self._current.is_dir():
+                self._discard(self._current)
+            _sync(self._root)
+
+    def _all_pending(self) -> list[Path]:
+        found = [path for path in self._kept.glob("pending.*") if path.suffix[1:].isdecimal()]
+        return sorted(found, key=lambda path: int(path.suffix[1:]))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only writer of this folder of secrets; what a killed one left is taken back or thrown away."""
+        try:
+            for folder in (self._root, self._own):
+                _make_folder(folder)
+            descriptor = os.open(self._own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                _give_to_owner(self._own / "lock")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                self._recover()
+                yield
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise SecretError(
+                f"cannot write secrets into {self._root}: {error.strerror}",
+                hint="the folder must belong to the user that runs this",
+            ) from error
+
+    def _recover(self) -> None:
+        for folder in (self._own / "discarded", self._kept.parent, self._kept):
+            _make_folder(folder)
+        if not self._current.is_dir() and self._previous.is_dir() and self.pending() is not None:
+            self._previous.rename(self._current)
+            _sync(self._root)
+        for left in (*self._kept.glob("writing.*"), *(self._own / "discarded").iterdir()):
+            _empty(left)
+
+    def _discard(self, folder: Path) -> None:
+        """Take a folder away by one rename, then empty it."""
+        gone = self._own / "discarded" / uuid.uuid4().hex
+        folder.rename(gone)
+        _empty(gone)
+
+
+def _empty(folder: Path) -> None:
+    """Remove a folder with what is in it; of a link only the link."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        return
+    _give_to_owner(path)
+    _sync(path.parent)
+
+
+def _write(path: Path, value: str) -> None:
+    """Write one piece so that it is read back as it is: one newline at a file's end is no part of it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write((value if value.endswith("\r") else f"{value}\n").encode())
+        file.flush()
+        os.fsync(descriptor)
+    _give_to_owner(path)
+
+
+def _give_to_owner(path: Path) -> None:
+    """Make what root has made belong to the owner of the folder around it, who has to read it."""
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
