@@ -206,13 +206,17 @@ class Stage:
         self.split = split
         self.history = bench.release.platforms[0].views[0].history is History.FULL
 
+    def names(self) -> list[str]:
+        return list(TABLES)
+
     def streams(self) -> list[Stream]:
-        names = {f"shop.{n}": [n] for n in TABLES} if self.split else {"shop": list(TABLES)}
+        names = {f"shop.{n}": [n] for n in TABLES} if self.split else {"shop": self.names()}
         return [Stream(name, {n: Table(TABLES[n][0]) for n in found}) for name, found in names.items()]
 
     def forget(self) -> None:
         """Bring the platform back to where nothing was ever loaded."""
-        tables = [f'"shop.{n}"' for n in TABLES] + [f'"shop.{n}.history"' for n in TABLES if self.history]
+        names = self.names()
+        tables = [f'"shop.{n}"' for n in names] + [f'"shop.{n}.history"' for n in names if self.history]
         self.connection.execute(
             (
                 "SET search_path = ds_yellow; TRUNCATE ledger, ledger_datasets, streams, "

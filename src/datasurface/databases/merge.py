@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from datasurface.databases.audit import BucketSum, Change
 from datasurface.databases.base import Feed
+from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import JobDataset
 
 __all__ = [
@@ -61,6 +62,8 @@ class Tables:
     deltas: str
     staging: str
     """The table that SMALL batches share."""
+    changes: str
+    """The table that SMALL batches of changes share."""
     delta: str
     """The table that SMALL deltas share."""
 
@@ -294,8 +297,17 @@ class MergeStore(Protocol):
         """Count a table's rows; None if there is no such table."""
         ...
 
-    def find_delta(self, connection: Connection, tables: Tables, dataset: JobDataset, staging: Staging) -> DeltaCounts:
-        """Compare staging with current, and keep what differs in the delta table of this batch."""
+    def find_delta(
+        self, connection: Connection, tables: Tables, dataset: JobDataset, staging: Staging, mode: OutputMode
+    ) -> DeltaCounts:
+        """Compare staging with current, and keep what differs in the delta table of this batch.
+
+        Staged changes are judged by the last one of each key: what it leaves behind against what is current.
+        """
+        ...
+
+    def change_problems(self, connection: Connection, tables: Tables, dataset: JobDataset, table: str) -> Sequence[str]:
+        """Look for staged changes that mean nothing, up to ten: no operation, no order, no key."""
         ...
 
     def key_problem(self, connection: Connection, tables: Tables, dataset: JobDataset, table: str) -> KeyProblem:

@@ -78,7 +78,7 @@ def _create(
     """
     standing = [v for v in actual.known.values() if v.stream == job.stream and v.dataset == dataset.name]
     statements = [store.drop_view(v.schema, v.name) for v in standing]
-    statements += [store.drop_table(tables.schema, t) for t in (tables.current, tables.staging, tables.delta)]
+    statements += [store.drop_table(tables.schema, t) for t in (tables.current, *_shared(tables))]
     statements += store.create_current(tables, dataset)
     if dataset.history is History.FULL:
         statements += _kept(store, connection, dataset, tables, tables.history, actual)
@@ -188,8 +188,7 @@ def _around_views(
 ) -> Iterator[str]:
     """Yield the alterations between dropping our views and making them again with their grants."""
     yield from (store.drop_view(v.schema, v.name) for v in views)
-    yield store.drop_table(tables.schema, tables.staging)
-    yield store.drop_table(tables.schema, tables.delta)
+    yield from (store.drop_table(tables.schema, table) for table in _shared(tables))
     yield from alters
     for view in views:
         yield view.statement
@@ -295,7 +294,12 @@ def _drop_departed(store: MergeStore, actual: Actual, tables: Tables, name: str,
 
 
 def _all(tables: Tables) -> tuple[str, ...]:
-    return (tables.current, tables.history, tables.deltas, tables.staging, tables.delta)
+    return (tables.current, tables.history, tables.deltas, *_shared(tables))
+
+
+def _shared(tables: Tables) -> tuple[str, ...]:
+    """Return the tables that small batches share; the next one makes them again."""
+    return (tables.staging, tables.changes, tables.delta)
 
 
 def _drop(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datasurface.databases.merge import DeltaCounts
 from datasurface.model.datastore import Guard
+from datasurface.model.vocabulary import OutputMode
 
 __all__ = ["verdict"]
 
@@ -11,7 +12,9 @@ _ALWAYS_ALLOWED = 10
 """Tables of at most this many rows may become empty."""
 
 
-def verdict(guard: Guard, dataset: str, rows: int, delta: DeltaCounts) -> str | None:
+def verdict(
+    guard: Guard, dataset: str, rows: int, delta: DeltaCounts, mode: OutputMode = OutputMode.SNAPSHOT
+) -> str | None:
     """Return why the batch must be parked, or None if it may be merged.
 
     Args:
@@ -19,9 +22,11 @@ def verdict(guard: Guard, dataset: str, rows: int, delta: DeltaCounts) -> str | 
         dataset: Its name, for the reason.
         rows: How many rows were current before.
         delta: What the batch would do.
+        mode: Whether it was found from the whole table, or is of changes that were given.
     """
     if not guard.allow_empty and rows > _ALWAYS_ALLOWED and delta.deleted == rows and not delta.inserted:
-        return f"{dataset}: the source is empty; it would delete all {rows} rows"
+        why = "the source is empty; " if mode is OutputMode.SNAPSHOT else ""
+        return f"{dataset}: {why}it would delete all {rows} rows"
     if rows > guard.above_rows and delta.deleted > guard.max_deleted * rows:
         share = 100 * delta.deleted / rows
         limit = 100 * guard.max_deleted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from datasurface.engine.capture.snapshot import StagedBatch, refuse_keys
 from datasurface.engine.context import BatchContext
 from datasurface.engine.guard import verdict
 from datasurface.errors import BatchFailedError
-from datasurface.model.vocabulary import History
+from datasurface.model.vocabulary import History, OutputMode
 from datasurface.release.job import JobDataset
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchState, DatasetCounts
@@ -39,6 +39,11 @@ class _Work:
     staging: Staging
     state: DatasetState
     delta: DeltaCounts
+
+    @property
+    def rows_after(self) -> int:
+        """How many rows are current once the batch is merged."""
+        return self.state.rows + self.delta.inserted - self.delta.deleted
 
 
 def merge(
@@ -90,9 +95,13 @@ def _examine(
     if staging is None:
         raise BatchFailedError(f"dataset {dataset.name!r} was not staged")
     if staging.kind is StagingKind.FIRST:
-        return _Work(dataset, staging, state, DeltaCounts(inserted=staging.rows, updated=0, deleted=0))
-    delta = context.store.find_delta(connection, context.tables(dataset), dataset, staging)
-    if state.rows + delta.inserted - delta.deleted != staging.rows:
+        empty = dataclasses.replace(state, rows=0)
+        return _Work(dataset, staging, empty, DeltaCounts(inserted=staging.rows, updated=0, deleted=0))
+    mode, tables = context.job.mode, context.tables(dataset)
+    if mode is OutputMode.CHANGES:
+        _refuse_changes(dataset, context.store.change_problems(connection, tables, dataset, staging.table))
+    delta = context.store.find_delta(connection, tables, dataset, staging, mode)
+    if mode is OutputMode.SNAPSHOT and state.rows + delta.inserted - delta.deleted != staging.rows:
         # Two staged rows met one current row, or rows vanished between staging and merge.
         raise BatchFailedError(
             f"dataset {dataset.name!r} does not add up: {state.rows} rows + {delta.inserted} inserted "
@@ -101,13 +110,23 @@ def _examine(
     return _Work(dataset, staging, state, delta)
 
 
+def _refuse_changes(dataset: JobDataset, problems: Sequence[str]) -> None:
+    """Raise `BatchFailedError` if there are changes that mean nothing."""
+    if problems:
+        raise BatchFailedError(
+            f"dataset {dataset.name!r} has changes that mean nothing: {'; '.join(problems)}",
+            hint="correct what writes the changes",
+        )
+
+
 def _guard(context: BatchContext, connection: Connection, work: list[_Work]) -> None:
     """Stop a batch that deletes too much; one whose keys are wrong fails at once, for it could never be accepted."""
-    reasons = [verdict(context.job.guard, w.dataset.name, w.state.rows, w.delta) for w in work if w.state.loaded]
+    mode = context.job.mode
+    reasons = [verdict(context.job.guard, w.dataset.name, w.state.rows, w.delta, mode) for w in work if w.state.loaded]
     found = [reason for reason in reasons if reason is not None]
     if not found:
         return
-    for w in work:
+    for w in work if mode is OutputMode.SNAPSHOT else ():
         refuse_keys(
             w.dataset, context.store.key_problem(connection, context.tables(w.dataset), w.dataset, w.staging.table)
         )
@@ -163,7 +182,7 @@ def _apply_delta(context: BatchContext, connection: Connection, batch: StagedBat
 
 def _next_state(work: _Work, batch_id: int, read_at: datetime) -> DatasetState:
     """Return the dataset's state after the batch; history begins with the first batch that keeps it."""
-    state = dataclasses.replace(work.state, loaded=True, rows=work.staging.rows, last_read=work.staging.rows)
+    state = dataclasses.replace(work.state, loaded=True, rows=work.rows_after, last_read=work.staging.rows)
     if work.dataset.history is History.LIVE:
         return dataclasses.replace(state, history_from=None, history_from_at=None)
     if state.history_from is None:

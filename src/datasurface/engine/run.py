@@ -23,6 +23,7 @@ from datasurface.errors import (
     StoreError,
     StreamBusyError,
 )
+from datasurface.model.vocabulary import OutputMode
 from datasurface.secrets.masking import masked
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts
@@ -291,8 +292,10 @@ class _Run:
         )
 
     def _explain_keys(self, batch: StagedBatch | None) -> None:
-        """Raise `BatchFailedError` with the keys that are to blame, if it is keys."""
+        """Raise `BatchFailedError` with the keys that are to blame, if it is keys; those of changes may repeat."""
         context = self._context
+        if context.job.mode is OutputMode.CHANGES:
+            return
         staged = batch.datasets if batch is not None else {}
         with context.store.engine.connect() as connection:
             for dataset in context.job.datasets:

@@ -73,6 +73,7 @@ _KEYS = {
     "DS-K002": CodeInfo(_E, "a dataset without columns"),
     "DS-K003": CodeInfo(_I, "a dataset without a key"),
     "DS-K004": CodeInfo(_E, "a key of a type that cannot be one"),
+    "DS-K005": CodeInfo(_E, "changes of a dataset without a key"),
 }
 _TYPES = {
     "DS-T001": CodeInfo(_E, "a type with impossible parameters"),

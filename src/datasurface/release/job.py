@@ -5,6 +5,7 @@ They are nouns, so that their JSON form and digest come from the one mechanism. 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,11 @@ from datasurface.model.infrastructure import Container, Credential
 from datasurface.model.platform import Hint
 from datasurface.model.serial import encode
 from datasurface.model.transformer import Code
-from datasurface.model.types import DataType
+from datasurface.model.types import BigInt, DataType, String
 from datasurface.model.vocabulary import Consistency, History, OutputMode, Priority
 
 __all__ = [
+    "CHANGE_COLUMNS",
     "InputDataset",
     "JobColumn",
     "JobDataset",
@@ -41,6 +43,13 @@ class JobColumn(Noun):
     key: bool = False
     nullable: bool = True
     source: str
+
+
+CHANGE_COLUMNS = (
+    JobColumn("ds_op", String(), nullable=False, source="ds_op"),
+    JobColumn("ds_seq", BigInt(), nullable=False, source="ds_seq"),
+)
+"""What a staged change has beside the dataset's columns: `I`, `U` or `D`, and its place in the order of the batch."""
 
 
 @noun
@@ -134,6 +143,7 @@ class JobSpec(Noun):
         credential: What the source is logged in with; None for the driver's defaults.
         connections: How many connections to the source may be used at once.
         keep_batches: For how many batches deltas are kept.
+        mode: Whether a batch stages whole tables, or the changes of them.
         transformer: What derives the rows, if this is a transformer's output.
     """
 
@@ -148,12 +158,19 @@ class JobSpec(Noun):
     priority: Priority = Priority.MEDIUM
     connections: int = 4
     keep_batches: int = 0
+    mode: OutputMode = OutputMode.SNAPSHOT
     transformer: TransformerSpec | None = None
 
     @property
     def source(self) -> Container:
         """The container that is read."""
         return self.capture.container
+
+    def staged(self, dataset: JobDataset) -> JobDataset:
+        """Return a dataset with the columns that its staging has: changes carry two more."""
+        if self.mode is OutputMode.SNAPSHOT:
+            return dataset
+        return dataclasses.replace(dataset, columns=(*dataset.columns, *CHANGE_COLUMNS))
 
     @property
     def job_digest(self) -> str:
@@ -165,6 +182,8 @@ class JobSpec(Noun):
         data = encode(self)
         parts = [_canonical(dataset) for dataset in data["datasets"]]
         parts += [_canonical(data["capture"]), self.consistency.value]
+        if self.mode is not OutputMode.SNAPSHOT:
+            parts.append(self.mode.value)
         if self.transformer is not None:
             parts.append(_canonical(data["transformer"]))
         return _canonical(data), hashlib.sha256("\n".join(parts).encode()).hexdigest()

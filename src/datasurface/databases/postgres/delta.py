@@ -12,7 +12,17 @@ from datasurface.databases.postgres.ddl import qualified, quote, type_of
 from datasurface.databases.postgres.types import canonical
 from datasurface.release.job import JobColumn, JobDataset
 
-__all__ = ["COUNTS", "close_versions", "delta_columns", "find_delta", "find_duplicates", "find_nulls", "open_versions"]
+__all__ = [
+    "COUNTS",
+    "close_versions",
+    "delta_columns",
+    "differs",
+    "find_delta",
+    "find_duplicates",
+    "find_nulls",
+    "open_versions",
+    "shown_key",
+]
 
 
 COUNTS = (
@@ -37,14 +47,14 @@ def _keyed(tables: Tables, dataset: JobDataset, staging: str) -> str:
     keys = dataset.key_columns
     first = quote(keys[0].name)
     match = " AND ".join(f"s.{quote(c.name)} = c.{quote(c.name)}" for c in keys)
-    differs = "".join(f" OR {_differs(c)}" for c in dataset.columns if not c.key)
+    different = "".join(f" OR {differs(c)}" for c in dataset.columns if not c.key)
     values = ", ".join(_value(c) for c in dataset.columns)
     return (
         f"SELECT (CASE WHEN c.{first} IS NULL THEN 'I' WHEN s.{first} IS NULL THEN 'D' ELSE 'U' END)::\"char\" "
         f"AS ds_op, "
         f"c.ctid AS ds_row, {values} "
         f"FROM {qualified(tables.schema, staging)} s FULL JOIN {qualified(tables.schema, tables.current)} c ON {match} "
-        f"WHERE c.{first} IS NULL OR s.{first} IS NULL{differs}"
+        f"WHERE c.{first} IS NULL OR s.{first} IS NULL{different}"
     )
 
 
@@ -53,7 +63,8 @@ def _value(column: JobColumn) -> str:
     return f"coalesce(s.{name}, c.{name}) AS {name}" if column.key else f"s.{name}"
 
 
-def _differs(column: JobColumn) -> str:
+def differs(column: JobColumn) -> str:
+    """Return the condition that a column of `s` and of `c` hold different values."""
     name = quote(column.name)
     new, old = canonical(column.type, f"s.{name}"), canonical(column.type, f"c.{name}")
     return f"{new} IS DISTINCT FROM {old}"
@@ -115,7 +126,7 @@ def open_versions(tables: Tables, dataset: JobDataset, delta: str) -> str:
 def find_duplicates(schema: str, table: str, dataset: JobDataset) -> str:
     """Return the query for up to ten keys that occur more than once, each as one text."""
     keys = ", ".join(quote(c.name) for c in dataset.key_columns)
-    shown = _shown(dataset)
+    shown = shown_key(dataset)
     where = " AND ".join(f"{quote(c.name)} IS NOT NULL" for c in dataset.key_columns)
     return (
         f"SELECT {shown} || ' (' || count(*) || ' times)' FROM {qualified(schema, table)} "
@@ -126,10 +137,11 @@ def find_duplicates(schema: str, table: str, dataset: JobDataset) -> str:
 def find_nulls(schema: str, table: str, dataset: JobDataset) -> str:
     """Return the query for up to ten keys with a NULL in them, each as one text."""
     where = " OR ".join(f"{quote(c.name)} IS NULL" for c in dataset.key_columns)
-    return f"SELECT {_shown(dataset)} FROM {qualified(schema, table)} WHERE {where} LIMIT 10"
+    return f"SELECT {shown_key(dataset)} FROM {qualified(schema, table)} WHERE {where} LIMIT 10"
 
 
-def _shown(dataset: JobDataset) -> str:
+def shown_key(dataset: JobDataset) -> str:
+    """Return the expression that shows a row's key as one text."""
     parts = [
         f"'{c.name.replace(chr(39), chr(39) * 2)}=' || coalesce({quote(c.name)}::text, 'NULL')"
         for c in dataset.key_columns

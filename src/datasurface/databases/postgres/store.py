@@ -29,10 +29,11 @@ from datasurface.databases.merge import (
     StagingKind,
     Tables,
 )
-from datasurface.databases.postgres import checksum, ddl, delta, physical
+from datasurface.databases.postgres import changes, checksum, ddl, delta, physical
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.copy import copy_in
 from datasurface.errors import ApplyBlockedError
+from datasurface.model.vocabulary import OutputMode
 from datasurface.names import shorten
 from datasurface.release.job import JobDataset
 
@@ -83,6 +84,7 @@ class PostgresStore:
                 "history": ".history",
                 "deltas": ".deltas",
                 "staging": ".staging",
+                "changes": ".changes",
                 "delta": ".delta",
             }.items()
         }
@@ -240,11 +242,14 @@ class PostgresStore:
 
     # -- the merge
 
-    def find_delta(self, connection: Connection, tables: Tables, dataset: JobDataset, staging: Staging) -> DeltaCounts:
+    def find_delta(
+        self, connection: Connection, tables: Tables, dataset: JobDataset, staging: Staging, mode: OutputMode
+    ) -> DeltaCounts:
         """Compare staging with current, and keep what differs in the delta table of this batch."""
         raw = _raw(connection)
         name = ddl.qualified(tables.schema, _delta_table(tables, staging))
-        query = delta.find_delta(tables, dataset, staging.table)
+        find = delta.find_delta if mode is OutputMode.SNAPSHOT else changes.find_delta
+        query = find(tables, dataset, staging.table)
         if staging.kind is StagingKind.SMALL:
             if not _exists(raw, tables.schema, _delta_table(tables, staging)):
                 _run(raw, f"CREATE UNLOGGED TABLE {name} ({delta.delta_columns(dataset)}) {_REFILLED}")
@@ -258,6 +263,11 @@ class PostgresStore:
         row = raw.execute(_sql(found)).fetchone()
         inserted, updated, deleted = row or (0, 0, 0)
         return DeltaCounts(inserted=inserted, updated=updated, deleted=deleted)
+
+    def change_problems(self, connection: Connection, tables: Tables, dataset: JobDataset, table: str) -> Sequence[str]:
+        """Look for staged changes that mean nothing, up to ten: no operation, no order, no key."""
+        found = _raw(connection).execute(_sql(changes.find_problems(tables.schema, table, dataset))).fetchall()
+        return [str(row[0]) for row in found]
 
     def key_problem(self, connection: Connection, tables: Tables, dataset: JobDataset, table: str) -> KeyProblem:
         """Look for duplicate and NULL keys in a staging table."""

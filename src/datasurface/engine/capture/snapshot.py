@@ -19,6 +19,7 @@ from datasurface.databases.base import Reading
 from datasurface.databases.merge import SMALL_ROWS, KeyProblem, Staging, StagingKind
 from datasurface.engine.context import BatchContext
 from datasurface.errors import BatchFailedError
+from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import JobDataset
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchState, DatasetCounts
@@ -64,9 +65,11 @@ def stage(
         BatchFailedError: a first load has duplicate or NULL keys.
     """
     job = context.job
-    kinds = {d.name: _kind(states.get(d.name, DatasetState(dataset=d.name)), shared=shared) for d in job.datasets}
+    kinds = {
+        d.name: _kind(states.get(d.name, DatasetState(dataset=d.name)), job.mode, shared=shared) for d in job.datasets
+    }
     source = context.open_source()
-    with source.reading(job.datasets, connections=job.connections) as reading:
+    with source.reading([job.staged(d) for d in job.datasets], connections=job.connections) as reading:
         read_at = max(reading.read_at, claim.read_at) if claim.read_at else reading.read_at
         large = [d for d in job.datasets if kinds[d.name] is not StagingKind.SMALL]
         staged = _load_large(context, claim, batch_id, reading, read_at, large, kinds)
@@ -81,9 +84,10 @@ def stage(
     return batch
 
 
-def _kind(state: DatasetState, *, shared: bool) -> StagingKind:
+def _kind(state: DatasetState, mode: OutputMode, *, shared: bool) -> StagingKind:
+    """Return how a dataset's rows wait; changes are never the table itself, not even the first."""
     if not state.loaded:
-        return StagingKind.FIRST
+        return StagingKind.FIRST if mode is OutputMode.SNAPSHOT else StagingKind.LARGE
     return StagingKind.SMALL if shared and state.last_read < SMALL_ROWS else StagingKind.LARGE
 
 
@@ -103,20 +107,21 @@ def _record(context: BatchContext, connection: Connection, claim: Claim, batch: 
 
 
 def _load_small(context: BatchContext, connection: Connection, reading: Reading, dataset: JobDataset) -> Staging:
-    tables = context.tables(dataset)
-    context.store.create_staging(connection, tables, dataset, tables.staging)
-    with reading.feed(dataset) as feed:
+    tables, staged = context.tables(dataset), context.job.staged(dataset)
+    table = tables.staging if context.job.mode is OutputMode.SNAPSHOT else tables.changes
+    context.store.create_staging(connection, tables, staged, table)
+    with reading.feed(staged) as feed:
         rows = context.store.load(
             connection,
             tables,
-            dataset,
-            tables.staging,
+            staged,
+            table,
             feed,
             context.progress,
             context.job.stream,
             frozen=False,
         )
-    return Staging(kind=StagingKind.SMALL, table=tables.staging, rows=rows)
+    return Staging(kind=StagingKind.SMALL, table=table, rows=rows)
 
 
 def _load_large(
@@ -159,11 +164,12 @@ def _load_one(
     word = "load" if kind is StagingKind.FIRST else "staging"
     table = f"{context.own_tables(dataset, word)}{batch_id}.{claim.token}"
     first = kind is StagingKind.FIRST
+    staged = context.job.staged(dataset)
     with store.begin_first(tables, dataset, table) if first else store.engine.begin() as connection:
         if not first:
-            store.create_staging(connection, tables, dataset, table)
-        with reading.feed(dataset) as feed:
-            rows = store.load(connection, tables, dataset, table, feed, context.progress, claim.stream, frozen=first)
+            store.create_staging(connection, tables, staged, table)
+        with reading.feed(staged) as feed:
+            rows = store.load(connection, tables, staged, table, feed, context.progress, claim.stream, frozen=first)
         if first:
             refuse_keys(dataset, store.finish_first(connection, tables, dataset, table))
             store.stamp_first(connection, tables, table, batch_id, read_at)
