@@ -1,7 +1,10 @@
 """DataSurface: declare data and who needs it; pipelines are derived, checked and run.
 
-`from datasurface import *` gives the nouns of a model and nothing else.
+`from datasurface import *` gives the nouns of a model and nothing else. The functions that return DataSurface's own
+datastores are imported by their names: `from datasurface import model_datastore`.
 """
+
+from typing import TYPE_CHECKING
 
 from datasurface.model.capture import ChangeCapture, Cron, External, MilestonedSource, Snapshot, Watermark
 from datasurface.model.classification import (
@@ -113,6 +116,14 @@ from datasurface.model.vocabulary import (
     Tls,
 )
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
+
+if TYPE_CHECKING:
+    from datasurface.release.system import model_datastore as model_datastore
+    from datasurface.release.system import model_transformer as model_transformer
+    from datasurface.release.system import model_workspace as model_workspace
+    from datasurface.release.system import operations_datastore as operations_datastore
+    from datasurface.release.system import operations_transformer as operations_transformer
+    from datasurface.release.system import operations_workspace as operations_workspace
 
 __version__ = "0.1.0"
 
@@ -227,3 +238,23 @@ __all__ = [
     "Workspace",
     "YellowPlatform",
 ]
+
+_SYSTEM = frozenset(
+    {
+        "model_datastore",
+        "model_transformer",
+        "model_workspace",
+        "operations_datastore",
+        "operations_transformer",
+        "operations_workspace",
+    }
+)
+
+
+def __getattr__(name: str) -> object:
+    """Import what few models need when one asks for it."""
+    if name in _SYSTEM:
+        from datasurface.release import system  # noqa: PLC0415 - the import of a model pays for its nouns only
+
+        return getattr(system, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,8 +7,10 @@ import re
 
 __all__ = [
     "HISTORY_SUFFIX",
+    "SYSTEM",
     "group_schema",
     "is_identifier",
+    "is_system_name",
     "output_schema",
     "platform_schema",
     "shorten",
@@ -20,10 +22,18 @@ _DIGEST_LENGTH = 8
 
 HISTORY_SUFFIX = "_history"
 
+SYSTEM = "datasurface"
+"""The zone that DataSurface adds to every ecosystem; what is in it is named so too, with an ending."""
+
 
 def is_identifier(name: str) -> bool:
     """Tell whether `name` is an SQL identifier: a letter or underscore, then letters, digits, underscores; 1 to 128."""
     return _IDENTIFIER.match(name) is not None
+
+
+def is_system_name(name: str) -> bool:
+    """Tell whether a name is kept for what DataSurface adds itself: `datasurface`, or `datasurface_` and more."""
+    return name == SYSTEM or name.startswith(f"{SYSTEM}_")
 
 
 def shorten(name: str, limit: int) -> str:

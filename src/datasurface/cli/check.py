@@ -8,6 +8,7 @@ import click
 
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.govern.report import Report, Severity
+from datasurface.release.system import with_system
 
 __all__ = ["command"]
 
@@ -26,7 +27,7 @@ def command(session: Session, *, strict: bool, as_json: bool) -> int:
     from datasurface.databases.base import capability_map  # noqa: PLC0415 - other verbs start without the adapters
     from datasurface.govern.check import check  # noqa: PLC0415 - as above
 
-    ecosystem = session.load()
+    ecosystem = with_system(session.load())
     gc.freeze()  # the model stays until the end: walking a million objects in search of garbage costs a second
     report = check(ecosystem, capability_map(), environment=session.environment)
     passed = report.ok(strict=strict)

@@ -10,13 +10,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from datasurface.cli.session import Session, json_option, model_options, print_json
+from datasurface.names import is_system_name
 from datasurface.release.description import Described, Fact, describe, find
 
 __all__ = ["command"]
 
 _UNBOUNDED = 100_000
 _WIDE = frozenset({"ecosystem", "zone", "team"})
-"""Objects that are shown without the columns in them."""
+"""Objects that are shown without the columns in them, and without the datasets of DataSurface's own datastores."""
 
 
 @click.command("show")
@@ -50,6 +51,8 @@ def command(*, session: Session, path: str | None, as_json: bool) -> int:
 
 
 def _grow(tree: Tree, shown: Described, *, columns: bool) -> None:
+    if shown.kind == "datastore" and not columns and is_system_name(shown.name):
+        return
     for child in shown.children:
         if columns or child.kind != "column":
             _grow(tree.add(_line(child)), child, columns=columns)

@@ -38,6 +38,7 @@ _NAMES = {
     "DS-N004": CodeInfo(_E, "a group whose schema would be reserved"),
     "DS-N005": CodeInfo(_E, "a physical name that the source cannot have"),
     "DS-N006": CodeInfo(_E, "an embedded database with an unusable name"),
+    "DS-N007": CodeInfo(_E, "a name that is DataSurface's own"),
 }
 _DUPLICATES = {
     "DS-D001": CodeInfo(_E, "a name used twice"),

@@ -7,7 +7,7 @@ Pure, and its time grows with the model's size only; knows no database's abiliti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from datasurface.graph.assign import Placement, place_groups
 from datasurface.graph.index import DatasetKey, Index, IndexedGroup, index_of
@@ -36,6 +36,7 @@ from datasurface.graph.sources import unfed_cycles
 from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.vocabulary import Consistency
+from datasurface.names import is_system_name
 
 __all__ = ["build_graph"]
 
@@ -58,9 +59,22 @@ def build_graph(ecosystem: Ecosystem) -> Graph:
         transformers=transformers,
         exports=exports,
         edges=tuple([Edge(*ends) for ends in sorted(_edges(streams, transformers, exports))]),
-        unused=tuple(sorted(f"{s}.{d}" for s, names in index.datasets.items() for d in names if (s, d) not in asked)),
+        unused=tuple(
+            sorted(
+                f"{s}.{d}"
+                for s, names in index.datasets.items()
+                for d in names
+                if (s, d) not in asked and not is_system_name(s)
+            )
+        ),
+        idle_system=_idle_system(index, asked),
         problems=_sorted((*placement.problems, *demand.problems, *unfed_cycles(index))),
     )
+
+
+def _idle_system(index: Index, asked: Collection[DatasetKey]) -> tuple[str, ...]:
+    used = {store for store, _dataset in asked}
+    return tuple(sorted(name for name in index.stores if is_system_name(name) and name not in used))
 
 
 def _sorted(problems: Iterable[GraphProblem]) -> tuple[GraphProblem, ...]:

@@ -20,6 +20,7 @@ from datasurface.model.effective import (
     split_reference,
 )
 from datasurface.model.schema import Dataset
+from datasurface.model.transformer import SystemCode
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
 
 __all__ = ["DatasetKey", "Index", "IndexedGroup", "index_of"]
@@ -74,6 +75,11 @@ class Index:
         """Tell whether `store` is read from where it is produced: it has a capture and is no transformer's output."""
         placed = self.stores[store]
         return placed.workspace is None and placed.datastore.capture is not None
+
+    def feeds_itself(self, workspace: str) -> bool:
+        """Tell whether a workspace's transformer needs no source: it reads nothing, or is DataSurface's own code."""
+        transformer = self.workspaces[workspace].workspace.transformer
+        return not self.inputs[workspace] or (transformer is not None and isinstance(transformer.code, SystemCode))
 
     def consumers(self) -> Iterator[IndexedGroup]:
         """Yield the groups that consume for themselves: those of workspaces without a transformer."""

@@ -151,5 +151,7 @@ class Graph:
     exports: tuple[Export, ...] = ()
     edges: tuple[Edge, ...] = ()
     unused: tuple[str, ...] = ()
-    """Datasets `store.dataset` that nobody asks for."""
+    """Datasets `store.dataset` that nobody asks for, without those of the system."""
+    idle_system: tuple[str, ...] = ()
+    """The system's datastores that nobody consumes, if the model was given the system's zone."""
     problems: Sequence[GraphProblem] = ()

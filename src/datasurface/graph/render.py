@@ -23,7 +23,8 @@ def document(graph: Graph) -> dict[str, object]:
     `reasons`: `workspace, group, dataset, wants`. `transformers`: `platform, workspace, name, every` (null: whenever
     an input has changed)`, priority, inputs, outputs` (names of streams). `exports`: `platform, workspace, group,
     history`, and `sinks`: `dataset, stream`. `edges`: `platform, source, target`. `unused`: `store.dataset`.
-    `problems`: `kind, path, message`. An `every` is `5 minutes`, `cron 0 6 * * 1-5 UTC` or `external`.
+    `idle_system`: DataSurface's own datastores that nobody consumes. `problems`: `kind, path, message`. An `every` is
+    `5 minutes`, `cron 0 6 * * 1-5 UTC` or `external`.
     """
     return {
         "streams": [_stream_document(s) for s in graph.streams],
@@ -31,6 +32,7 @@ def document(graph: Graph) -> dict[str, object]:
         "exports": [_export_document(e) for e in graph.exports],
         "edges": [{"platform": e.platform, "source": e.source, "target": e.target} for e in graph.edges],
         "unused": list(graph.unused),
+        "idle_system": list(graph.idle_system),
         "problems": [{"kind": p.kind, "path": p.path, "message": p.message} for p in graph.problems],
     }
 
@@ -94,6 +96,8 @@ def text(graph: Graph) -> str:
         lines = ["no pipelines: nothing is consumed on a platform that moves data"]
     if graph.unused:
         lines += ["", "not asked for by anybody", *(f"  {name}" for name in graph.unused)]
+    if graph.idle_system:
+        lines += ["", "DataSurface's own, not asked for by anybody", *(f"  {name}" for name in graph.idle_system)]
     if graph.problems:
         lines += ["", "problems", *(f"  {p.path}: {p.message} ({p.kind})" for p in graph.problems)]
     return "".join(f"{printable(line)}\n" for line in lines)

@@ -66,7 +66,7 @@ def _fed(index: Index, allowed: set[PlatformRun]) -> frozenset[PlatformRun]:
     work: list[PlatformRun] = []
     for platform, workspace in allowed:
         stores = {store for store, _dataset in index.inputs[workspace]}
-        if not stores or any(index.is_read(store) for store in stores):
+        if index.feeds_itself(workspace) or any(index.is_read(store) for store in stores):
             work.append((platform, workspace))
         for producer in {index.producer(store) for store in stores} - {None}:
             readers.setdefault((platform, producer or ""), []).append((platform, workspace))

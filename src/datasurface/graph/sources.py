@@ -1,7 +1,7 @@
 """Which transformers no real source can feed on any platform: cycles that read only themselves.
 
-A transformer without any input makes its data itself and counts as a source; so does a datastore whose capture is
-missing, which `check` reports by itself.
+A transformer without any input makes its data itself and counts as a source, and so does DataSurface's own code; so
+does a datastore whose capture is missing, which `check` reports by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _unfed_transformers(index: Index) -> frozenset[str]:
     fed: list[str] = []
     for workspace in index.transformers():
         stores = {store for store, _dataset in index.inputs[workspace]}
-        if not stores or any(index.producer(store) is None for store in stores):
+        if index.feeds_itself(workspace) or any(index.producer(store) is None for store in stores):
             fed.append(workspace)
         for store in stores:
             readers.setdefault(index.producer(store) or "", []).append(workspace)

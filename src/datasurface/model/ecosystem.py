@@ -13,7 +13,7 @@ from datasurface.model.platform import Assign, Environment, Platform, PrimaryIng
 from datasurface.model.policy import Policy
 from datasurface.model.workspace import Workspace
 
-__all__ = ["Ecosystem", "GovernanceZone", "Team"]
+__all__ = ["Ecosystem", "GovernanceZone", "SystemZone", "Team"]
 
 
 @noun
@@ -36,6 +36,11 @@ class GovernanceZone(Noun):
     policies: Sequence[Policy] = ()
     teams: Sequence[Team] = ()
     doc: str = ""
+
+
+@noun
+class SystemZone(GovernanceZone):
+    """The zone that DataSurface itself adds to a model; no model declares it."""
 
 
 @noun

@@ -19,6 +19,7 @@ from datasurface.model.effective import capture_credential, duration, platform_c
 from datasurface.model.platform import YellowPlatform
 from datasurface.release.bind import Binding, binding_of, replaced
 from datasurface.release.job import JobColumn, JobDataset, JobSpec, PlatformSpec, ViewSpec
+from datasurface.release.system import asks_for_system, system_zone
 
 if TYPE_CHECKING:
     from datasurface.release.records import Record
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "Release", "compile_release"]
 
-FORMAT = 1
+FORMAT = 2
 """The version of what a release holds; a part of its digest."""
 
 _DEFAULT_NAME_LIMIT = 63
@@ -39,7 +40,9 @@ class Release:
     """A compiled model.
 
     Attributes:
-        digest: SHA-256, in hex, of the model's canonical JSON, the environment's name and the format's version.
+        digest: SHA-256, in hex, of the model's canonical JSON, the environment's name, the format's version, and the
+            system's datastores if somebody consumes one.
+        ecosystem: The model, without what DataSurface adds to it.
         model_json: The model's canonical JSON.
         environment: The name of the environment that binds it; None for the model as it is.
         platforms: What each platform that moves data has to run and to show, sorted by name.
@@ -94,8 +97,8 @@ def compile_release(
     """Return the release of a model that `check` found no error in.
 
     Args:
-        ecosystem: The model.
-        graph: The pipelines derived from it.
+        ecosystem: The model, without what DataSurface adds to it.
+        graph: The pipelines derived from it, with what DataSurface adds: those of `with_system(ecosystem)`.
         findings: What `check` found, to be kept beside the model.
         environment: The name of the environment that binds the model; None for the model as it is.
         capabilities: What the databases can do: how long the names of views may be.
@@ -107,7 +110,7 @@ def compile_release(
     model_json = ecosystem.to_json()
     platforms = _platforms(ecosystem, graph, binding)
     return Release(
-        digest=_digest(model_json, environment),
+        digest=_digest(model_json, environment, _system_json(ecosystem)),
         ecosystem=ecosystem,
         model_json=model_json,
         environment=environment,
@@ -123,10 +126,15 @@ def _name_limit(platform: PlatformSpec, capabilities: CapabilityMap) -> int:
     return known.name_limit if known else _DEFAULT_NAME_LIMIT
 
 
-def _digest(model_json: str, environment: str | None) -> str:
+def _system_json(ecosystem: Ecosystem) -> str | None:
+    """Return the system's zone, which another version of DataSurface may have otherwise, if somebody consumes of it."""
+    return system_zone().to_json() if asks_for_system(ecosystem) else None
+
+
+def _digest(model_json: str, environment: str | None, system: str | None) -> str:
     """Hash the parts, each with its length before it, so that no two sets of parts meet."""
     digest = hashlib.sha256(f"datasurface release {FORMAT}\n".encode())
-    for part in (environment, model_json):
+    for part in (environment, model_json, system):
         encoded = b"" if part is None else part.encode()
         digest.update(f"{-1 if part is None else len(encoded)}:".encode() + encoded)
     return digest.hexdigest()

@@ -26,6 +26,7 @@ from datasurface.release.bind import replaced
 from datasurface.release.compile import FORMAT, Release
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.records import Record, Value
+from datasurface.release.system import MODEL_STORE
 from datasurface.release.tables import TABLES, DocumentRow, JobRow, ReleaseRow, Table
 
 __all__ = [
@@ -91,11 +92,21 @@ def _fill(release: Release, draft: Path) -> None:
 def write_records(connection: Connection, records: Iterable[Record]) -> None:
     """Create the tables in a SQLite database and insert the records in bulk; the caller commits."""
     Table.metadata.create_all(connection)
+    for statement in _published_views():
+        connection.exec_driver_sql(statement)
     inserts = {table: _Insert(connection, table) for table in TABLES}
     for table, values in records:
         inserts[table].add(values)
     for pending in inserts.values():
         pending.flush()
+
+
+def _published_views() -> Iterator[str]:
+    """Yield views that show the tables as a workspace sees them, so that one query can be asked here and there."""
+    for table in TABLES:
+        if table.published:
+            name = f"{MODEL_STORE}_{table.published}"
+            yield f'CREATE VIEW IF NOT EXISTS "{name}" AS SELECT * FROM "{table.__tablename__}"'
 
 
 class _Insert:

@@ -1,18 +1,27 @@
-"""The reference page of the release's tables, as Markdown, from the tables' own comments."""
+"""The reference pages of the tables of releases and of operations, as Markdown, from the tables' own comments."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column
+from sqlalchemy.orm import DeclarativeBase
 
-from datasurface.release.tables import TABLES, Table
+from datasurface.release.system import MODEL_STORE, OPERATIONS_STORE
+from datasurface.release.system.log import ReleaseLogRow
+from datasurface.release.system.operations import OPERATIONS
+from datasurface.release.tables import TABLES
 
-__all__ = ["tables_reference"]
+__all__ = ["operations_reference", "tables_reference"]
 
 _HEAD = """\
 # The tables of a release
 
 A release holds the compiled model as relational tables. `datasurface query "select …"` asks them, a release file is a
 SQLite database of them, and jobs read their slice from it. This page is generated from the tables' definitions.
+
+The datastore `datasurface_model` has the same tables as datasets, for consumers in any workspace; this page says under
+which name. A release file shows each table under that name too, as a view: `datasurface_model_columns` is the table
+`column`, so that a query for a workspace can be tried with `datasurface query`. See
+[ask the model](../how-to/ask-the-model.md).
 
 Keys are the names that the model gives. `file` and `line` say where an object stands in the model's source, relative
 to the model folder. Lists that are only to be read are one text joined by `, `. SQLite shows yes and no as 1 and 0.
@@ -35,19 +44,45 @@ select workspace, group_name, asked_for, wants from stream_reason where stream =
 """
 
 
+_OPERATIONS_HEAD = """\
+# What a platform did
+
+The datasets of `datasurface_operations`, which DataSurface adds to every ecosystem. A platform on which somebody
+consumes one of them writes what it knows every five minutes; `platform` says which platform it was. This page is
+generated from the definitions.
+
+The platform itself forgets finished batches after 400 days and all but the last 20 releases. A consumer with
+`history=History.FULL` keeps every version: who had which grant, and what was late when.
+"""
+
+
 def tables_reference() -> str:
-    """Return the page."""
-    return "\n".join([_HEAD, *[_section(table) for table in TABLES]])
+    """Return the page of the release's tables."""
+    log = _section(ReleaseLogRow, f"only as the dataset `{MODEL_STORE}.{ReleaseLogRow.published}`")
+    return "\n".join([_HEAD, *[_section(table, _known_as(table.published)) for table in TABLES], log])
 
 
-def _section(mapped: type[Table]) -> str:
+def operations_reference() -> str:
+    """Return the page of the tables of operations."""
+    return "\n".join(
+        [_OPERATIONS_HEAD, *[_section(t, f"dataset `{OPERATIONS_STORE}.{t.published}`") for t in OPERATIONS]]
+    )
+
+
+def _known_as(published: str) -> str:
+    return f"dataset `{MODEL_STORE}.{published}`" if published else "for jobs alone"
+
+
+def _section(mapped: type[DeclarativeBase], known_as: str) -> str:
     table = mapped.metadata.tables[mapped.__tablename__]
-    lines = [f"## {table.name}", "", table.comment or "", "", "| column | type | |", "|---|---|---|"]
+    lines = [f"## {table.name}", "", f"{table.comment or ''} ({known_as})", "", "| column | type | |", "|---|---|---|"]
     lines += [_line(column) for column in table.columns]
     return "\n".join(lines) + "\n"
 
 
 def _line(column: Column[object]) -> str:
-    kind = {"VARCHAR": "text", "TEXT": "text", "BOOLEAN": "yes or no"}.get(str(column.type), str(column.type).lower())
+    kind = {"VARCHAR": "text", "TEXT": "text", "BOOLEAN": "yes or no", "DATETIME": "timestamp"}.get(
+        str(column.type), str(column.type).lower()
+    )
     key = " (key)" if column.primary_key else ""
     return f"| `{column.name}`{key} | {kind} | {column.comment or ''} |"

@@ -15,6 +15,7 @@ from datasurface.govern.report import Report
 from datasurface.graph.build import build_graph
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release
+from datasurface.release.system import with_system
 
 __all__ = ["compile_model", "keep_release", "require_ok"]
 
@@ -32,8 +33,9 @@ def compile_model(folder: Path, environment: str | None = None) -> tuple[Release
     with _no_collection():
         ecosystem = load(folder)
         capabilities = capability_map()
-        graph = build_graph(ecosystem)
-        report = check(ecosystem, capabilities, graph=graph, environment=environment)
+        whole = with_system(ecosystem)
+        graph = build_graph(whole)
+        report = check(whole, capabilities, graph=graph, environment=environment)
         release = compile_release(ecosystem, graph, report.findings, environment=environment, capabilities=capabilities)
     return release, report
 

@@ -12,6 +12,7 @@ from datasurface.model.capture import External
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.release.job import JobSpec, PlatformSpec
+from datasurface.release.system import with_system
 from datasurface.runtime.embedded import embedded_of
 from datasurface.runtime.facts import PlatformFacts, read_facts
 from datasurface.runtime.folder import ModelFolder, unknown_stream
@@ -135,7 +136,7 @@ def _why(model: ModelFolder, facts: PlatformFacts | None, platform: str, stream:
     if facts is None or facts.model is None or facts.active == model.release.digest:
         graph = model.release.graph
     else:
-        graph = build_graph(Ecosystem.from_json(facts.model))
+        graph = build_graph(with_system(Ecosystem.from_json(facts.model)))
     sentences = why(graph, stream)
     on_this = f"on platform {platform}, "
     return [s.removeprefix(on_this) for s in sentences if s.startswith(on_this) or not s.startswith("on platform ")]

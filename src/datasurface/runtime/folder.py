@@ -17,6 +17,7 @@ from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release
 from datasurface.release.job import PlatformSpec
+from datasurface.release.system import with_system
 from datasurface.runtime.compile_model import compile_model
 from datasurface.runtime.platform import RunningPlatform, open_platform
 
@@ -74,7 +75,7 @@ def read_folder(
         ConfigurationError: it has no such environment or platform.
     """
     ecosystem = load(folder)
-    release = compile_release(ecosystem, build_graph(ecosystem), environment=environment)
+    release = compile_release(ecosystem, build_graph(with_system(ecosystem)), environment=environment)
     return ModelFolder(folder=folder, release=release, platforms=_chosen(release, platform), environ=environ)
 
 

@@ -39,7 +39,7 @@ def test_json_is_one_document(folder: Path, option: list[str]):
     result = CliRunner().invoke(command, ["-m", str(folder), *option])
     assert result.exit_code == 0
     found = json.loads(result.output)
-    assert list(found) == ["edges", "exports", "problems", "streams", "transformers", "unused"]
+    assert list(found) == ["edges", "exports", "idle_system", "problems", "streams", "transformers", "unused"]
     assert found["streams"][0]["name"] == "crm"
 
 

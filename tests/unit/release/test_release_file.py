@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,21 @@ from datasurface.errors import StoreError
 from datasurface.govern.check import check
 from datasurface.graph.build import build_graph
 from datasurface.graph.nodes import Graph
+from datasurface.model.base import noun
+from datasurface.model.schema import Check
 from datasurface.release import file
 from datasurface.release.compile import Release, compile_release
-from datasurface.release.reference import tables_reference
+from datasurface.release.reference import operations_reference, tables_reference
 from datasurface.release.tables import TABLES, ColumnRow, Table
 
 ROOT = Path(__file__).parents[3]
+
+
+@noun
+class Positive(Check):
+    """A condition such as a package of others may add."""
+
+    column: str = field(kw_only=False)
 
 
 def rich_model() -> Ecosystem:
@@ -74,6 +84,7 @@ def rich_model() -> Ecosystem:
             Column("order_id", BigInt, key=True),
             Column("customer", String(80), classification=[PII, Classification("GDPR", scheme="eu")]),
         ],
+        checks=[Positive("order_id")],
     )
     crm = Datastore(
         "crm",
@@ -294,6 +305,11 @@ def test_every_table_and_column_is_documented_and_fits_both_databases(table: typ
 def test_the_reference_page_is_that_of_the_tables() -> None:
     page = ROOT / "docs" / "reference" / "release-tables.md"
     assert page.read_text() == tables_reference(), f"write tables_reference() to {page} again"
+
+
+def test_the_reference_page_of_operations_is_that_of_its_tables() -> None:
+    page = ROOT / "docs" / "reference" / "operations-tables.md"
+    assert page.read_text() == operations_reference(), f"write operations_reference() to {page} again"
 
 
 def leaves(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str | int]]:

@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     names.free,
     names.schemas,
     names.embedded,
+    names.reserved,
     duplicates.names,
     duplicates.schemas_of_stores,
     duplicates.sinks,

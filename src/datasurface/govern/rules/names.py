@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datasurface.govern.paths import shown, step, store_path, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope
+from datasurface.model.ecosystem import SystemZone
 from datasurface.model.effective import PlacedDatastore, embedded_database
 from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.model.schema import Column, Dataset
-from datasurface.names import is_identifier
+from datasurface.names import is_identifier, is_system_name
 
-__all__ = ["columns", "embedded", "free", "identifiers", "schemas", "sources"]
+__all__ = ["columns", "embedded", "free", "identifiers", "reserved", "schemas", "sources"]
 
 _RESERVED = frozenset('/\\:*?"<>|')
 _LONGEST = 128
@@ -158,6 +159,33 @@ def schemas(scope: Scope) -> Iterator[Finding]:
                 path = step(workspace_path(where), "group", group.name)
                 message = f"the group's views would be in the schema {shown(schema)}, which is reserved"
                 yield finding("DS-N004", group, path, message, "rename the workspace; ds_… and pg_… are taken")
+
+
+def reserved(scope: Scope) -> Iterator[Finding]:
+    """DS-N007: no zone, team, datastore or workspace of a model has a name of DataSurface's own."""
+    for subject, kind, path in _own(scope):
+        name = str(getattr(subject, "name", ""))
+        if is_system_name(name):
+            message = f"the name {shown(name)} of the {kind} is DataSurface's own"
+            hint = (
+                "choose a name that does not begin with datasurface; what DataSurface adds may be consumed by its name"
+            )
+            yield finding("DS-N007", subject, path, message, hint)
+
+
+def _own(scope: Scope) -> Iterator[tuple[object, str, str]]:
+    """Yield what the model itself declares, with its kind and path."""
+    for zone in scope.ecosystem.zones:
+        if not isinstance(zone, SystemZone):
+            path = step("", "zone", zone.name)
+            yield zone, "zone", path
+            yield from ((team, "team", step(path, "team", team.name)) for team in zone.teams)
+    for placed in scope.datastores:
+        if not isinstance(placed.zone, SystemZone):
+            yield placed.datastore, "datastore", store_path(placed)
+    for where in scope.workspaces:
+        if not isinstance(where.zone, SystemZone):
+            yield where.workspace, "workspace", workspace_path(where)
 
 
 def embedded(scope: Scope) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from datasurface.release.description.base import Described, Fact
 from datasurface.release.description.consumers import describe_workspace
 from datasurface.release.description.producers import describe_datastore
 from datasurface.release.records.base import repository_text
+from datasurface.release.system import with_system
 
 __all__ = ["describe"]
 
@@ -24,6 +25,7 @@ def describe(ecosystem: Ecosystem, *, environment: str | None = None) -> Describ
         ConfigurationError: the model has no environment of that name.
     """
     binding = binding_of(ecosystem, environment)
+    ecosystem = with_system(ecosystem, always=True)
     return Described(
         kind="ecosystem",
         name=ecosystem.name,

@@ -11,10 +11,11 @@ from datasurface.release.bind import binding_of
 from datasurface.release.records.base import Record
 from datasurface.release.records.consumers import consumer_records
 from datasurface.release.records.infrastructure import infrastructure_records
-from datasurface.release.records.organization import organization_records
+from datasurface.release.records.organization import organization_records, owner_records
 from datasurface.release.records.pipelines import document_records, finding_records, pipeline_records
 from datasurface.release.records.platforms import platform_records
-from datasurface.release.records.producers import producer_records
+from datasurface.release.records.producers import classification_records, producer_records
+from datasurface.release.system import with_system
 from datasurface.release.tables import TABLES, ReleaseRow
 
 if TYPE_CHECKING:
@@ -25,13 +26,15 @@ __all__ = ["each_key_once", "records_of"]
 
 def records_of(release: Release) -> Iterator[Record]:
     """Yield every row of every table, also those whose key an earlier one has, where a model gives a name twice."""
-    ecosystem = release.ecosystem
+    ecosystem = with_system(release.ecosystem)
     binding = binding_of(ecosystem, release.environment)
     return chain(
         [_release(release)],
         organization_records(ecosystem),
+        owner_records(ecosystem),
         infrastructure_records(ecosystem, binding),
         producer_records(ecosystem, binding),
+        classification_records(ecosystem),
         consumer_records(ecosystem),
         platform_records(ecosystem, binding),
         pipeline_records(ecosystem, release.graph, release.platforms, release.name_limits),

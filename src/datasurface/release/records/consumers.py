@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from datasurface.model.ecosystem import Ecosystem
-from datasurface.model.effective import PlacedWorkspace, all_workspaces, owner_of_team, sinks_of, split_reference
+from datasurface.model.effective import (
+    PlacedWorkspace,
+    all_workspaces,
+    credential_of,
+    owner_of_team,
+    sinks_of,
+    split_reference,
+)
 from datasurface.model.transformer import DataTransformer
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
 from datasurface.release.records.base import Record, Value, declared, every_text, joined_or_none, owned
-from datasurface.release.tables import DatasetGroupRow, ReaderRow, SinkRow, TransformerRow, WorkspaceRow
+from datasurface.release.tables import (
+    DatasetGroupRow,
+    ReaderRow,
+    SinkColumnRow,
+    SinkRow,
+    TransformerRow,
+    TransformerSecretRow,
+    WorkspaceRow,
+)
 
 __all__ = ["consumer_records"]
 
@@ -25,8 +41,10 @@ def consumer_records(ecosystem: Ecosystem) -> Iterator[Record]:
             yield _group(workspace, group)
             for sink in sinks_of(group):
                 yield _sink(workspace, group, sink)
+                yield from _sink_columns(workspace, group, sink)
         if workspace.transformer is not None:
             yield _transformer(workspace, workspace.transformer)
+            yield from _secrets(workspace, workspace.transformer)
 
 
 def _workspace(placed: PlacedWorkspace, owner: dict[str, Value]) -> Record:
@@ -72,6 +90,12 @@ def _sink(workspace: Workspace, group: DatasetGroup, sink: DatasetSink) -> Recor
     }
 
 
+def _sink_columns(workspace: Workspace, group: DatasetGroup, sink: DatasetSink) -> Iterator[Record]:
+    key = {"workspace": workspace.name, "group_name": group.name, "reference": sink.dataset}
+    for column in sink.columns or ():
+        yield SinkColumnRow, {**key, "column": column}
+
+
 def _transformer(workspace: Workspace, transformer: DataTransformer) -> Record:
     return TransformerRow, {
         "workspace": workspace.name,
@@ -82,5 +106,13 @@ def _transformer(workspace: Workspace, transformer: DataTransformer) -> Record:
         "every": every_text(transformer.every),
         "mode": transformer.mode.value,
         "run_as": transformer.run_as,
+        "params": json.dumps(dict(transformer.params), sort_keys=True),
         **declared(transformer, workspace),
     }
+
+
+def _secrets(workspace: Workspace, transformer: DataTransformer) -> Iterator[Record]:
+    for name, value in transformer.secrets.items():
+        credential = credential_of(value)
+        if credential is not None:
+            yield TransformerSecretRow, {"workspace": workspace.name, "name": name, "credential": credential.name}

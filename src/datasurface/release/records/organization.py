@@ -11,17 +11,18 @@ from datasurface.model.effective import owner_of_team, owner_of_zone
 from datasurface.model.infrastructure import Container
 from datasurface.model.platform import Environment
 from datasurface.model.policy import Policy
-from datasurface.release.records.base import Record, classifications, declared, joined, joined_or_none, owned
+from datasurface.release.records.base import Record, Value, classifications, declared, joined, joined_or_none, owned
 from datasurface.release.tables import (
     EcosystemRow,
     EnvironmentBindingRow,
     EnvironmentRow,
+    OwnerRow,
     PolicyRow,
     TeamRow,
     ZoneRow,
 )
 
-__all__ = ["organization_records"]
+__all__ = ["organization_records", "owner_records"]
 
 
 def organization_records(ecosystem: Ecosystem) -> Iterator[Record]:
@@ -52,6 +53,25 @@ def _zone(ecosystem: Ecosystem, zone: GovernanceZone) -> Iterator[Record]:
                 **declared(policy, zone),
             },
         )
+
+
+def owner_records(ecosystem: Ecosystem) -> Iterator[Record]:
+    """Yield who owns what."""
+    yield _owner("ecosystem", ecosystem.name, owned(ecosystem.owner, inherited=False))
+    for zone in ecosystem.zones:
+        of_zone = owner_of_zone(ecosystem, zone)
+        yield _owner("zone", zone.name, owned(of_zone, inherited=zone.owner is None))
+        for team in zone.teams:
+            of_team = owner_of_team(ecosystem, zone, team)
+            yield _owner("team", f"{zone.name}/{team.name}", owned(of_team, inherited=team.owner is None))
+            inherited = owned(of_team, inherited=True)
+            outputs = [w.transformer.output for w in team.workspaces if w.transformer]
+            yield from (_owner("datastore", store.name, inherited) for store in (*team.datastores, *outputs))
+            yield from (_owner("workspace", workspace.name, inherited) for workspace in team.workspaces)
+
+
+def _owner(kind: str, name: str, owner: dict[str, Value]) -> Record:
+    return OwnerRow, {"kind": kind, "name": name, **owner}
 
 
 def _conditions(policy: Policy) -> str:

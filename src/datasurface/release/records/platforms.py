@@ -49,6 +49,7 @@ def _platform(platform: Platform, binding: Binding) -> Record:
         "histories": joined(h.value for h in getattr(platform, "histories", ())),
         "keep_batches": yellow.keep_batches if yellow else None,
         "secrets": joined(binding.secrets(yellow)) if yellow else None,
+        "locations": joined(getattr(platform, "locations", ())),
         "doc": str(getattr(platform, "doc", "")),
         **declared(platform),
     }

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from datasurface.model.classification import Classification
 from datasurface.model.datastore import Datastore
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import PlacedDatastore, all_datastores, capture_credential, owner_of_team, source_of
 from datasurface.model.schema import Column, Dataset
 from datasurface.release.bind import Binding, replaced
 from datasurface.release.records.base import Record, Value, classifications, declared, every_text, owned
-from datasurface.release.tables import ApprovalRow, ColumnClassificationRow, ColumnRow, DatasetRow, DatastoreRow
+from datasurface.release.tables import (
+    ApprovalRow,
+    ClassificationRow,
+    ColumnClassificationRow,
+    ColumnRow,
+    DatasetCheckRow,
+    DatasetRow,
+    DatastoreRow,
+)
 
-__all__ = ["producer_records"]
+__all__ = ["classification_records", "producer_records"]
 
 
 def producer_records(ecosystem: Ecosystem, binding: Binding) -> Iterator[Record]:
@@ -25,6 +34,7 @@ def producer_records(ecosystem: Ecosystem, binding: Binding) -> Iterator[Record]
             yield _approval(placed.datastore, reference)
         for position, dataset in enumerate(placed.datastore.datasets, start=1):
             yield _dataset(placed.datastore, dataset, position, binding)
+            yield from _checks(placed.datastore, dataset)
             inherited = classifications(dataset.classification)
             for place, column in enumerate(dataset.columns, start=1):
                 yield _column(placed.datastore.name, dataset, column, place, inherited, spelled)
@@ -134,3 +144,32 @@ def _classifications(datastore: str, dataset: Dataset, column: Column) -> Iterat
                 "inherited": inherited,
             },
         )
+
+
+def _checks(datastore: Datastore, dataset: Dataset) -> Iterator[Record]:
+    for position, check in enumerate(dataset.checks, start=1):
+        yield (
+            DatasetCheckRow,
+            {
+                "datastore": datastore.name,
+                "dataset": dataset.name,
+                "position": position,
+                "kind": type(check).__name__,
+                "condition": check.to_json(),
+                **declared(check, dataset),
+            },
+        )
+
+
+def classification_records(ecosystem: Ecosystem) -> Iterator[Record]:
+    """Yield each classification that data or policies of the model have, once."""
+    used: dict[Classification, None] = {}
+    for zone in ecosystem.zones:
+        for policy in zone.policies:
+            used.update(dict.fromkeys(getattr(policy, "classifications", ())))
+    for placed in all_datastores(ecosystem):
+        for dataset in placed.datastore.datasets:
+            used.update(dict.fromkeys(dataset.classification))
+            used.update(dict.fromkeys(own for column in dataset.columns for own in column.classification))
+    for found in used:
+        yield ClassificationRow, {"scheme": found.scheme, "name": found.name, "level": found.level}

@@ -1,13 +1,22 @@
 """The tables of a release, declared once: the release file, `datasurface query` and publications use the same."""
 
 from datasurface.release.tables.base import Declared, Owned, Table
-from datasurface.release.tables.consumers import DatasetGroupRow, ReaderRow, SinkRow, TransformerRow, WorkspaceRow
+from datasurface.release.tables.consumers import (
+    DatasetGroupRow,
+    ReaderRow,
+    SinkColumnRow,
+    SinkRow,
+    TransformerRow,
+    TransformerSecretRow,
+    WorkspaceRow,
+)
 from datasurface.release.tables.documents import DocumentRow, JobRow
 from datasurface.release.tables.infrastructure import ContainerRow, CredentialRow, LocationRow, VendorRow
 from datasurface.release.tables.organization import (
     EcosystemRow,
     EnvironmentBindingRow,
     EnvironmentRow,
+    OwnerRow,
     PolicyRow,
     ReleaseRow,
     TeamRow,
@@ -24,8 +33,10 @@ from datasurface.release.tables.pipelines import (
 from datasurface.release.tables.platforms import AssignmentRow, PlatformRow, ReplicaRow
 from datasurface.release.tables.producers import (
     ApprovalRow,
+    ClassificationRow,
     ColumnClassificationRow,
     ColumnRow,
+    DatasetCheckRow,
     DatasetRow,
     DatastoreRow,
 )
@@ -35,6 +46,7 @@ TABLES: tuple[type[Table], ...] = (
     EcosystemRow,
     ZoneRow,
     TeamRow,
+    OwnerRow,
     PolicyRow,
     EnvironmentRow,
     EnvironmentBindingRow,
@@ -46,12 +58,16 @@ TABLES: tuple[type[Table], ...] = (
     ApprovalRow,
     DatasetRow,
     ColumnRow,
+    ClassificationRow,
     ColumnClassificationRow,
+    DatasetCheckRow,
     WorkspaceRow,
     ReaderRow,
     DatasetGroupRow,
     SinkRow,
+    SinkColumnRow,
     TransformerRow,
+    TransformerSecretRow,
     PlatformRow,
     ReplicaRow,
     AssignmentRow,
@@ -70,10 +86,12 @@ __all__ = [
     "TABLES",
     "ApprovalRow",
     "AssignmentRow",
+    "ClassificationRow",
     "ColumnClassificationRow",
     "ColumnRow",
     "ContainerRow",
     "CredentialRow",
+    "DatasetCheckRow",
     "DatasetGroupRow",
     "DatasetRow",
     "DatastoreRow",
@@ -87,11 +105,13 @@ __all__ = [
     "JobRow",
     "LocationRow",
     "Owned",
+    "OwnerRow",
     "PlatformRow",
     "PolicyRow",
     "ReaderRow",
     "ReleaseRow",
     "ReplicaRow",
+    "SinkColumnRow",
     "SinkRow",
     "StreamDatasetRow",
     "StreamReasonRow",
@@ -99,6 +119,7 @@ __all__ = [
     "Table",
     "TeamRow",
     "TransformerRow",
+    "TransformerSecretRow",
     "VendorRow",
     "ViewRow",
     "WorkspaceRow",

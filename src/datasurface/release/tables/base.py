@@ -22,6 +22,9 @@ class Table(MappedAsDataclass, DeclarativeBase, kw_only=True):
     by_key: ClassVar[bool] = True
     """Whether a SQLite file keeps the rows in the order of the key alone; not for rows of many kilobytes."""
 
+    published: ClassVar[str] = ""
+    """Under which name `datasurface_model` has the table as a dataset; empty for what only jobs read."""
+
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> dict[str, Any]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from datasurface.release.tables.base import Declared, Owned, Table, documentation
 
-__all__ = ["DatasetGroupRow", "ReaderRow", "SinkRow", "TransformerRow", "WorkspaceRow"]
+__all__ = [
+    "DatasetGroupRow",
+    "ReaderRow",
+    "SinkColumnRow",
+    "SinkRow",
+    "TransformerRow",
+    "TransformerSecretRow",
+    "WorkspaceRow",
+]
 
 
 class WorkspaceRow(Owned, Declared, Table):
     """Workspaces: the consumers."""
 
     __tablename__ = "workspace"
+    published: ClassVar[str] = "workspaces"
 
     name: Mapped[str] = mapped_column(primary_key=True, comment="Unique in the ecosystem.")
     zone: Mapped[str] = mapped_column(comment="Refers to `zone.name`.")
@@ -29,6 +40,7 @@ class ReaderRow(Table):
     """People and groups who may read a workspace."""
 
     __tablename__ = "workspace_reader"
+    published: ClassVar[str] = "workspace_readers"
 
     workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
     reader: Mapped[str] = mapped_column(primary_key=True, comment="As the model names them.")
@@ -38,6 +50,7 @@ class DatasetGroupRow(Declared, Table):
     """Groups of the workspaces: datasets that are needed in the same way."""
 
     __tablename__ = "dataset_group"
+    published: ClassVar[str] = "groups"
 
     workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
     name: Mapped[str] = mapped_column(primary_key=True, comment="Unique in the workspace.")
@@ -52,6 +65,7 @@ class SinkRow(Declared, Table):
     """What the groups consume."""
 
     __tablename__ = "sink"
+    published: ClassVar[str] = "sinks"
 
     workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
     group_name: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `dataset_group.name`.")
@@ -62,10 +76,23 @@ class SinkRow(Declared, Table):
     accept_deprecated: Mapped[bool] = mapped_column(comment="Whether it may consume what is deprecated.")
 
 
+class SinkColumnRow(Table):
+    """The columns of those sinks that do not want all of their dataset's, one row each."""
+
+    __tablename__ = "sink_column"
+    published: ClassVar[str] = "sink_columns"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
+    group_name: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `dataset_group.name`.")
+    reference: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `sink.reference` in that group.")
+    column: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `column.name` in the sink's dataset.")
+
+
 class TransformerRow(Declared, Table):
     """Transformers: code that derives a datastore from what a workspace consumes."""
 
     __tablename__ = "transformer"
+    published: ClassVar[str] = "transformers"
 
     workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
     name: Mapped[str] = mapped_column(comment="Its name.")
@@ -75,3 +102,15 @@ class TransformerRow(Declared, Table):
     every: Mapped[str | None] = mapped_column(comment="When it runs; NULL when its inputs have changed.")
     mode: Mapped[str] = mapped_column(comment="`snapshot` or `changes`.")
     run_as: Mapped[str | None] = mapped_column(comment="The identity under which it runs.")
+    params: Mapped[str] = mapped_column(Text, comment="What it is told, as a JSON object.")
+
+
+class TransformerSecretRow(Table):
+    """The names of the secrets that transformers are given."""
+
+    __tablename__ = "transformer_secret"
+    published: ClassVar[str] = "transformer_secrets"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `transformer.workspace`.")
+    name: Mapped[str] = mapped_column(primary_key=True, comment="The name under which the code knows it.")
+    credential: Mapped[str] = mapped_column(comment="Refers to `credential.name`.")

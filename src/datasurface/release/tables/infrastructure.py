@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy.orm import Mapped, mapped_column
 
 from datasurface.release.tables.base import Declared, Table, documentation
@@ -13,6 +15,7 @@ class VendorRow(Declared, Table):
     """Vendors: who runs machines."""
 
     __tablename__ = "vendor"
+    published: ClassVar[str] = "vendors"
 
     name: Mapped[str] = mapped_column(primary_key=True, comment="Its name.")
     cloud: Mapped[str] = mapped_column(comment="Who really runs the machines: `private`, `aws` and so on.")
@@ -23,6 +26,7 @@ class LocationRow(Declared, Table):
     """Locations of the vendors."""
 
     __tablename__ = "location"
+    published: ClassVar[str] = "locations"
 
     vendor: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `vendor.name`.")
     path: Mapped[str] = mapped_column(primary_key=True, comment="Such as `usa/ny1`.")
@@ -33,6 +37,7 @@ class ContainerRow(Declared, Table):
     """Databases and other containers that the model mentions."""
 
     __tablename__ = "container"
+    published: ClassVar[str] = "containers"
 
     name: Mapped[str] = mapped_column(primary_key=True, comment="Unique for its settings.")
     kind: Mapped[str] = mapped_column(comment="Such as `PostgresDatabase`.")
@@ -48,6 +53,7 @@ class CredentialRow(Declared, Table):
     """Names of secrets; the position is that of the first object that uses it."""
 
     __tablename__ = "credential"
+    published: ClassVar[str] = "credentials"
 
     name: Mapped[str] = mapped_column(primary_key=True, comment="Its name.")
     kind: Mapped[str] = mapped_column(comment="`password`, `token`, `key_pair` or `certificate`.")

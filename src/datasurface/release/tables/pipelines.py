@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +16,7 @@ class StreamRow(Table):
     """Streams: what each platform moves because somebody needs it."""
 
     __tablename__ = "stream"
+    published: ClassVar[str] = "streams"
 
     platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`.")
     name: Mapped[str] = mapped_column(primary_key=True, comment="`datastore` or `datastore.dataset`.")
@@ -29,6 +32,7 @@ class StreamDatasetRow(Table):
     """What a stream carries: the strongest need of all who asked."""
 
     __tablename__ = "stream_dataset"
+    published: ClassVar[str] = "stream_datasets"
 
     platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`.")
     stream: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `stream.name` on that platform.")
@@ -42,6 +46,7 @@ class StreamReasonRow(Table):
     """Why a stream carries a dataset: who asked for what."""
 
     __tablename__ = "stream_reason"
+    published: ClassVar[str] = "stream_reasons"
 
     platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`.")
     stream: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `stream.name` on that platform.")
@@ -56,6 +61,7 @@ class EdgeRow(Table):
     """How data flows: between the nodes of the graph, and between datasets and groups."""
 
     __tablename__ = "edge"
+    published: ClassVar[str] = "edges"
 
     kind: Mapped[str] = mapped_column(primary_key=True, comment="`flow` between nodes, `lineage` between datasets.")
     platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`; empty for lineage.")
@@ -71,6 +77,7 @@ class ViewRow(Table):
     """The views that consumers get."""
 
     __tablename__ = "view"
+    published: ClassVar[str] = "views"
 
     platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`.")
     schema: Mapped[str] = mapped_column(primary_key=True, comment="The view's schema, shortened if need be.")
@@ -88,6 +95,7 @@ class FindingRow(Declared, Table):
     """What `check` found."""
 
     __tablename__ = "finding"
+    published: ClassVar[str] = "findings"
 
     position: Mapped[int] = mapped_column(primary_key=True, comment="Its place in the report, from 1.")
     code: Mapped[str] = mapped_column(comment="Which rule.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy.orm import Mapped, mapped_column
 
 from datasurface.release.tables.base import Declared, Table, documentation
@@ -13,6 +15,7 @@ class PlatformRow(Declared, Table):
     """Platforms, as the environment binds them."""
 
     __tablename__ = "platform"
+    published: ClassVar[str] = "platforms"
 
     name: Mapped[str] = mapped_column(primary_key=True, comment="Unique in the ecosystem.")
     kind: Mapped[str] = mapped_column(comment="Such as `YellowPlatform`.")
@@ -21,6 +24,7 @@ class PlatformRow(Declared, Table):
     histories: Mapped[str] = mapped_column(comment="What kinds of history it serves, joined by `, `.")
     keep_batches: Mapped[int | None] = mapped_column(comment="For how many batches deltas are kept; -1 for all.")
     secrets: Mapped[str | None] = mapped_column(comment="The secret stores it asks, in order, joined by `, `.")
+    locations: Mapped[str] = mapped_column(comment="References to `location.reference`, joined by `, `.")
     doc: Mapped[str] = documentation()
 
 
@@ -28,6 +32,7 @@ class ReplicaRow(Declared, Table):
     """Copies of what some workspaces need, on another database."""
 
     __tablename__ = "replica"
+    published: ClassVar[str] = "replicas"
 
     platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`.")
     name: Mapped[str] = mapped_column(primary_key=True, comment="Unique on the platform.")
@@ -40,6 +45,7 @@ class AssignmentRow(Declared, Table):
     """Rules: which platform serves what (`Assign`), and which alone reads what (`PrimaryIngestion`)."""
 
     __tablename__ = "assignment"
+    published: ClassVar[str] = "assignments"
 
     position: Mapped[int] = mapped_column(primary_key=True, comment="Its place in the ecosystem, from 1.")
     kind: Mapped[str] = mapped_column(comment="`Assign` or `PrimaryIngestion`.")

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from datasurface.release.tables.base import Declared, Owned, Table, documentation
 
-__all__ = ["ApprovalRow", "ColumnClassificationRow", "ColumnRow", "DatasetRow", "DatastoreRow"]
+__all__ = [
+    "ApprovalRow",
+    "ClassificationRow",
+    "ColumnClassificationRow",
+    "ColumnRow",
+    "DatasetCheckRow",
+    "DatasetRow",
+    "DatastoreRow",
+]
 
 
 class DatastoreRow(Owned, Declared, Table):
     """Datastores, outputs of transformers included."""
 
     __tablename__ = "datastore"
+    published: ClassVar[str] = "datastores"
 
     name: Mapped[str] = mapped_column(primary_key=True, comment="Unique in the ecosystem.")
     zone: Mapped[str] = mapped_column(comment="Refers to `zone.name`.")
@@ -37,6 +49,7 @@ class ApprovalRow(Declared, Table):
     """Which groups may consume a datastore with access by approval."""
 
     __tablename__ = "approval"
+    published: ClassVar[str] = "approvals"
 
     datastore: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `datastore.name`.")
     reference: Mapped[str] = mapped_column(primary_key=True, comment="`workspace.group` or `workspace.group:dataset`.")
@@ -49,6 +62,7 @@ class DatasetRow(Declared, Table):
     """Datasets of the datastores."""
 
     __tablename__ = "dataset"
+    published: ClassVar[str] = "datasets"
 
     datastore: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `datastore.name`.")
     name: Mapped[str] = mapped_column(primary_key=True, comment="Unique in the datastore.")
@@ -64,6 +78,7 @@ class ColumnRow(Declared, Table):
     """Columns of the datasets."""
 
     __tablename__ = "column"
+    published: ClassVar[str] = "columns"
 
     datastore: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `datastore.name`.")
     dataset: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `dataset.name` in that datastore.")
@@ -81,6 +96,7 @@ class ColumnClassificationRow(Table):
     """Classifications of the columns, one row each."""
 
     __tablename__ = "column_classification"
+    published: ClassVar[str] = "column_classifications"
 
     datastore: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `datastore.name`.")
     dataset: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `dataset.name` in that datastore.")
@@ -89,3 +105,27 @@ class ColumnClassificationRow(Table):
     name: Mapped[str] = mapped_column(primary_key=True, comment="Such as `PII`.")
     level: Mapped[int] = mapped_column(comment="Higher is more sensitive, within the scheme.")
     inherited: Mapped[bool] = mapped_column(comment="Whether it is the dataset's.")
+
+
+class ClassificationRow(Table):
+    """Classifications that the model uses, in data or in policies."""
+
+    __tablename__ = "classification"
+    published: ClassVar[str] = "classifications"
+
+    scheme: Mapped[str] = mapped_column(primary_key=True, comment="Whose classification; empty for DataSurface's own.")
+    name: Mapped[str] = mapped_column(primary_key=True, comment="Such as `PII`.")
+    level: Mapped[int] = mapped_column(comment="Higher is more sensitive, within the scheme.")
+
+
+class DatasetCheckRow(Declared, Table):
+    """Conditions that a dataset's rows must meet before they are published."""
+
+    __tablename__ = "dataset_check"
+    published: ClassVar[str] = "dataset_checks"
+
+    datastore: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `datastore.name`.")
+    dataset: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `dataset.name` in that datastore.")
+    position: Mapped[int] = mapped_column(primary_key=True, comment="Its place in the dataset, from 1.")
+    kind: Mapped[str] = mapped_column(comment="The class that declares it.")
+    condition: Mapped[str] = mapped_column(Text, comment="What it says, as JSON.")
