@@ -1,9 +1,10 @@
 """DataSurface: declare data and who needs it; pipelines are derived, checked and run.
 
-`from datasurface import *` gives the nouns of a model and nothing else. The functions that return DataSurface's own
-datastores are imported by their names: `from datasurface import model_datastore`.
+`from datasurface import *` gives the nouns of a model and nothing else. What few models need is imported when it is
+asked for by name: `from datasurface import model_datastore, TransformerContext`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from datasurface.model.capture import ChangeCapture, Cron, External, MilestonedSource, Snapshot, Watermark
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
     from datasurface.release.system import operations_datastore as operations_datastore
     from datasurface.release.system import operations_transformer as operations_transformer
     from datasurface.release.system import operations_workspace as operations_workspace
+    from datasurface.transform.context import TransformerContext as TransformerContext
 
 __version__ = "0.1.0"
 
@@ -239,22 +241,20 @@ __all__ = [
     "YellowPlatform",
 ]
 
-_SYSTEM = frozenset(
-    {
-        "model_datastore",
-        "model_transformer",
-        "model_workspace",
-        "operations_datastore",
-        "operations_transformer",
-        "operations_workspace",
-    }
-)
+_ON_DEMAND = {
+    "TransformerContext": "datasurface.transform.context",
+    "model_datastore": "datasurface.release.system",
+    "model_transformer": "datasurface.release.system",
+    "model_workspace": "datasurface.release.system",
+    "operations_datastore": "datasurface.release.system",
+    "operations_transformer": "datasurface.release.system",
+    "operations_workspace": "datasurface.release.system",
+}
 
 
 def __getattr__(name: str) -> object:
     """Import what few models need when one asks for it."""
-    if name in _SYSTEM:
-        from datasurface.release import system  # noqa: PLC0415 - the import of a model pays for its nouns only
-
-        return getattr(system, name)
+    if name in _ON_DEMAND:
+        found: object = getattr(import_module(_ON_DEMAND[name]), name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -79,7 +79,16 @@ def merge(
         total = sum(counts.values(), start=DatasetCounts())
         ledger.save_counts(connection, schema, claim.stream, batch.batch_id, counts)
         ledger.set_state(connection, schema, claim.stream, batch.batch_id, BatchState.MERGED, counts=total)
-        advance(connection, schema, claim, position=batch.candidate, read_at=batch.read_at, give_back=True)
+        changed = total.inserted or total.updated or total.deleted or any(c.seed for c in counts.values())
+        advance(
+            connection,
+            schema,
+            claim,
+            position=batch.candidate,
+            read_at=batch.read_at,
+            changed_batch=batch.batch_id if changed else None,
+            give_back=True,
+        )
     return total
 
 

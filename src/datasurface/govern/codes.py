@@ -110,8 +110,13 @@ _PHYSICAL = {
     "DS-V002": CodeInfo(_E, "two groups that meet in one schema"),
     "DS-V003": CodeInfo(_E, "a group's schema that is a source's"),
 }
+_TRANSFORMERS = {
+    "DS-X001": CodeInfo(_E, "code whose function is not written module:function"),
+    "DS-X002": CodeInfo(_E, "queries that are not those of the output"),
+    "DS-X003": CodeInfo(_E, "resources that cannot be read"),
+    "DS-X004": CodeInfo(_W, "a container image, which only deploy targets run"),
+}
 _SUPPORT = {
-    "DS-S001": CodeInfo(_E, "a transformer: not supported yet"),
     "DS-S002": CodeInfo(_E, "a consumer replica: not supported yet"),
     "DS-S003": CodeInfo(_E, "a primary ingestion: not supported yet"),
     "DS-S004": CodeInfo(_E, "binding by an environment: not supported yet"),
@@ -133,6 +138,7 @@ CODES: dict[str, CodeInfo] = {
     **_CAPTURE,
     **_PLATFORMS,
     **_PHYSICAL,
+    **_TRANSFORMERS,
     **_SUPPORT,
 }
 """Every code, in the order of the reference."""

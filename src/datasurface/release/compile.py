@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from datasurface.govern.capabilities import CapabilityMap
 from datasurface.govern.report import Finding
-from datasurface.graph.nodes import Export, Graph, Stream, StreamDataset, StreamKind
+from datasurface.graph.nodes import Export, Graph, Stream, StreamDataset, StreamKind, TransformerNode
 from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
-from datasurface.model.effective import capture_credential, duration, platform_credential, source_of, split_reference
+from datasurface.model.effective import capture_credential, platform_credential, source_of, split_reference
 from datasurface.model.platform import YellowPlatform
 from datasurface.release.bind import Binding, binding_of, replaced
-from datasurface.release.job import JobColumn, JobDataset, JobSpec, PlatformSpec, ViewSpec
+from datasurface.release.datasets import job_dataset
+from datasurface.release.job import JobSpec, PlatformSpec, ViewSpec
+from datasurface.release.outputs import output_job
 from datasurface.release.system import asks_for_system, system_zone
 
 if TYPE_CHECKING:
@@ -142,23 +144,38 @@ def _digest(model_json: str, environment: str | None, system: str | None) -> str
 
 def _platforms(ecosystem: Ecosystem, graph: Graph, binding: Binding) -> tuple[PlatformSpec, ...]:
     """Return every platform that moves data, those without streams too, so that a plan can retire what they had."""
-    streams: dict[str, list[Stream]] = {}
+    work: dict[str, _Work] = {}
     for stream in graph.streams:
-        if stream.kind is StreamKind.INGESTION:
-            streams.setdefault(stream.platform, []).append(stream)
-    exports: dict[str, list[Export]] = {}
+        work.setdefault(stream.platform, _Work()).streams.append(stream)
     for export in graph.exports:
-        exports.setdefault(export.platform, []).append(export)
+        work.setdefault(export.platform, _Work()).exports.append(export)
+    for node in graph.transformers:
+        work.setdefault(node.platform, _Work()).transformers.update(dict.fromkeys(node.outputs, node))
     bound = [binding.platform(p) for p in ecosystem.platforms]
     yellow = sorted((p for p in bound if isinstance(p, YellowPlatform)), key=lambda p: p.name)
-    return tuple([_platform(p, streams.get(p.name, []), exports.get(p.name, []), binding) for p in yellow])
+    return tuple([_platform(p, work.get(p.name, _Work()), binding) for p in yellow])
 
 
-def _platform(
-    platform: YellowPlatform, streams: Sequence[Stream], exports: Sequence[Export], binding: Binding
-) -> PlatformSpec:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the graph gives one platform to do; transformers by the streams of their outputs."""
+
+    streams: list[Stream] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
+    transformers: dict[str, TransformerNode] = field(default_factory=dict)
+    _by_workspace: dict[str, list[Export]] = field(default_factory=dict)
+
+    def inputs_of(self, workspace: str) -> Sequence[Export]:
+        """Return what the groups of a workspace see."""
+        if not self._by_workspace:
+            for export in self.exports:
+                self._by_workspace.setdefault(export.workspace.name, []).append(export)
+        return self._by_workspace.get(workspace, ())
+
+
+def _platform(platform: YellowPlatform, work: _Work, binding: Binding) -> PlatformSpec:
     container = binding.container(platform.container)
-    needs = {(s.name, d.dataset.name): (s, d) for s in streams for d in s.datasets}
+    needs = {(s.name, d.dataset.name): (s, d) for s in work.streams for d in s.datasets}
     return PlatformSpec(
         platform.name,
         ecosystem=binding.ecosystem,
@@ -166,24 +183,35 @@ def _platform(
         container=container,
         credential=platform_credential(replaced(platform, container=container)),
         secrets=binding.secrets(platform),
-        jobs=sorted((_job(s, platform, binding) for s in streams), key=lambda j: j.stream),
+        jobs=sorted((_job(s, platform, work, needs, binding) for s in work.streams), key=lambda j: j.stream),
         views=sorted(
-            (v for e in exports for v in _views(e, needs)),
+            (v for e in work.exports for v in _views(e, needs)),
             key=lambda v: (v.workspace, v.group, v.datastore, v.dataset),
         ),
     )
 
 
-def _job(stream: Stream, platform: YellowPlatform, binding: Binding) -> JobSpec:
+def _job(
+    stream: Stream,
+    platform: YellowPlatform,
+    work: _Work,
+    needs: Mapping[_NeedKey, tuple[Stream, StreamDataset]],
+    binding: Binding,
+) -> JobSpec:
+    if stream.kind is StreamKind.OUTPUT:
+        node = work.transformers[stream.name]
+        exports = work.inputs_of(node.workspace.name)
+        return output_job(stream, platform, node, exports, needs, binding)
     declared = stream.datastore.capture
     if declared is None:
         raise ValueError(f"stream {stream.name} is an ingestion, but datastore {stream.datastore.name} has no capture")
     capture = binding.capture(declared)
+    schema = getattr(capture.container, "schema", None)
     return JobSpec(
         stream.name,
         platform=platform.name,
         datastore=stream.datastore.name,
-        datasets=[_dataset(d, capture) for d in stream.datasets],
+        datasets=[job_dataset(d, *source_of(d.dataset, schema)) for d in stream.datasets],
         capture=capture,
         credential=capture_credential(replaced(stream.datastore, capture=capture)),
         consistency=capture.consistency,
@@ -200,27 +228,6 @@ def _connections(stream: str, platform: YellowPlatform, capture: Capture) -> int
     hint = platform.hints.get(stream)
     wanted = hint.connections if hint else None
     return int(allowed if wanted is None else min(wanted, allowed))
-
-
-def _dataset(need: StreamDataset, capture: Capture) -> JobDataset:
-    schema, table = source_of(need.dataset, getattr(capture.container, "schema", None))
-    return JobDataset(
-        need.dataset.name,
-        source_schema=schema,
-        source_table=table,
-        columns=[
-            JobColumn(c.name, c.data_type, key=c.key, nullable=c.nullable, source=c.source)
-            for c in need.dataset.columns
-        ],
-        history=need.history,
-        retention_days=_days(need.retention),
-    )
-
-
-def _days(retention: str | None) -> int | None:
-    """Return a retention in whole days, rounded up so that nothing is kept too short; None for ever."""
-    length = duration(retention) if retention else None
-    return None if length is None else length.days + bool(length.seconds)
 
 
 def _views(export: Export, needs: Mapping[_NeedKey, tuple[Stream, StreamDataset]]) -> Iterator[ViewSpec]:

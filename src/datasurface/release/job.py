@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from datasurface.model.base import EMPTY_MAPPING, Noun, noun
-from datasurface.model.capture import Capture, Every
+from datasurface.model.capture import Capture, Every, External
 from datasurface.model.datastore import Guard
-from datasurface.model.infrastructure import Container, Credential
+from datasurface.model.infrastructure import Container, Credential, CredentialLike
 from datasurface.model.platform import Hint
 from datasurface.model.serial import encode
 from datasurface.model.transformer import Code
@@ -23,6 +23,7 @@ from datasurface.model.vocabulary import Consistency, History, OutputMode, Prior
 
 __all__ = [
     "CHANGE_COLUMNS",
+    "Changed",
     "InputDataset",
     "JobColumn",
     "JobDataset",
@@ -78,17 +79,22 @@ class JobDataset(Noun):
 
 
 @noun
+class Changed(External):
+    """No schedule: a transformer without `every` runs whenever its inputs have changed."""
+
+
+@noun
 class OutputCapture(Capture):
     """How the stream of a transformer's output is read: the code is run, then its output tables are taken whole.
 
     Attributes:
         container: The platform's own database, which holds the output tables.
-        every: When the code runs; None for whenever its inputs have changed.
+        every: When the code runs.
     """
 
     container: Container = field(kw_only=False)
-    credential: Credential | None = None
-    every: Every | None = None  # type: ignore[assignment] # a source is always read on a schedule, code need not run on one
+    credential: CredentialLike = None
+    every: Every = Changed()
     consistency: Consistency = Consistency.DATASTORE
 
 
@@ -99,6 +105,7 @@ class InputDataset(Noun):
     Attributes:
         stream: The stream that feeds it.
         columns: What the group sees of it, in order.
+        key: The columns of its key, whether the group sees them or not.
     """
 
     group: str
@@ -106,6 +113,7 @@ class InputDataset(Noun):
     dataset: str
     stream: str
     columns: Sequence[JobColumn]
+    key: Sequence[str] = ()
     history: History = History.LIVE
 
 
@@ -119,18 +127,19 @@ class TransformerSpec(Noun):
         secrets: The credentials it gets, by the name it knows them under.
         inputs: What it reads, sorted by group, datastore and dataset; its own output among them if it refers to itself.
         triggers: The streams whose changes make it run, sorted: its inputs without itself.
+        unused: Datasets of its output that nobody consumes; what it writes there is dropped.
     """
 
     name: str = field(kw_only=False)
     workspace: str
     code: Code
-    mode: OutputMode = OutputMode.SNAPSHOT
     run_as: str | None = None
     secrets: Mapping[str, Credential] = EMPTY_MAPPING
     params: Mapping[str, str | bool | int | float] = EMPTY_MAPPING
     resources: Hint | None = None
     inputs: Sequence[InputDataset] = ()
     triggers: Sequence[str] = ()
+    unused: Sequence[str] = ()
 
 
 @noun

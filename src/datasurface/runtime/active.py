@@ -18,7 +18,7 @@ from datasurface.runtime.report import BatchReport
 from datasurface.runtime.scheduler import JobSet
 from datasurface.store.ledger import forget_old, last_batches
 from datasurface.store.releases import active_digest
-from datasurface.store.streams import dataset_states
+from datasurface.store.streams import changed_batches, dataset_states
 
 __all__ = ["ActiveStreams"]
 
@@ -62,7 +62,13 @@ class ActiveStreams:
         with self._lock:
             self._digest = digest
             self._jobs = {job.stream: job for job in spec.jobs}
-        return JobSet(jobs=[job for job in spec.jobs if self._only is None or job.stream in self._only])
+        jobs = [job for job in spec.jobs if self._only is None or job.stream in self._only]
+        return JobSet(jobs=jobs, after={j.stream: j.transformer.triggers for j in jobs if j.transformer is not None})
+
+    def changed(self) -> dict[str, int]:
+        """Return for each stream the number of the merged batch that last changed a row of it."""
+        with self._running.reading() as connection:
+            return changed_batches(connection, self._running.schema)
 
     def last_started(self) -> dict[str, datetime]:
         """Return when each stream's newest batch started."""

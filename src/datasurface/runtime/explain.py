@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datasurface.errors import DataSurfaceError
 from datasurface.graph.build import build_graph
 from datasurface.graph.reasons import why
-from datasurface.model.capture import External
+from datasurface.model.capture import Every, External
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.infrastructure import EmbeddedPostgres
-from datasurface.release.job import JobSpec, PlatformSpec
+from datasurface.release.job import Changed, JobSpec, PlatformSpec, TransformerSpec
 from datasurface.release.system import with_system
 from datasurface.runtime.embedded import embedded_of
 from datasurface.runtime.facts import PlatformFacts, read_facts
@@ -112,6 +112,8 @@ def now_sentences(status: StreamStatus) -> Iterator[str]:
 
 def _due(status: StreamStatus) -> str:
     if status.next_due is None:
+        if status.every == "on change":
+            return "it runs when its inputs have changed"
         if status.every == "external":
             return "it runs only when something outside asks for it: `datasurface run --once --stream`"
         return f"its schedule {status.every!r} cannot be followed here; see `datasurface doctor`"
@@ -148,11 +150,23 @@ def _reads(job: JobSpec) -> Iterator[str]:
     if isinstance(job.source, EmbeddedPostgres):
         login = "as its owner"
     every = job.capture.every
+    if job.transformer is not None:
+        yield from _transforms(job.transformer, every)
+        return
     when = "on demand only" if isinstance(every, External) else f"every {every_text(every)}"
     yield f"{capture} of {job.source.label()} {login}, {when}"
     for dataset in job.datasets:
         table = f"{dataset.source_schema}.{dataset.source_table}" if dataset.source_schema else dataset.source_table
         yield f"table {table} as {job.datastore}.{dataset.name}, history {dataset.history.value}"
+
+
+def _transforms(spec: TransformerSpec, every: Every) -> Iterator[str]:
+    when = "when its inputs have changed" if isinstance(every, Changed) else f"every {every_text(every)}"
+    yield f"transformer {spec.name} of workspace {spec.workspace}, {type(spec.code).__name__}, runs {when}"
+    for name, group in sorted({(f"{i.datastore}.{i.dataset}", i.group) for i in spec.inputs}):
+        yield f"input {name} of group {group}"
+    for name in spec.unused:
+        yield f"its output {name} is dropped: nobody consumes it"
 
 
 def _now(
@@ -169,5 +183,7 @@ def _now(
             yield f"its source cannot be logged in to from here: {error.message}"
     if status is not None:
         yield from now_sentences(status)
+    elif isinstance(job.capture.every, Changed):
+        yield "it runs when its inputs have changed"
     elif isinstance(job.capture.every, External):
         yield "it runs only when something outside asks for it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from datasurface.databases.base import Source
 from datasurface.databases.merge import Progress
 from datasurface.engine.batch import BatchResult, Outcome, Step
 from datasurface.engine.context import BatchContext, NoProgress
@@ -12,7 +13,10 @@ from datasurface.engine.run import RETRIES, run_batch
 from datasurface.release.job import JobSpec
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.report import BatchReport
+from datasurface.runtime.transformers import Nothing, host_of, nothing_to_do
+from datasurface.store.ledger import DatasetCounts
 from datasurface.store.streams import SILENCE, owner_name
+from datasurface.transform.source import TransformerSource
 
 __all__ = ["JobRunner", "report_of"]
 
@@ -52,7 +56,7 @@ class JobRunner:
             schema=self._running.schema,
             job=job,
             model_digest=digest,
-            open_source=lambda: self._running.logins.source(job.source, job.credential),
+            open_source=lambda: self._source(job, digest),
             owner=self._owner,
             heart=self._heart,
             silence=self._silence,
@@ -60,13 +64,35 @@ class JobRunner:
             observe=self._observe,
         )
 
+    def _source(self, job: JobSpec, digest: str) -> Source:
+        if job.transformer is not None:
+            return TransformerSource(host_of(self._running, job, digest), job)
+        return self._running.logins.source(job.source, job.credential)
+
     def run(self, job: JobSpec, digest: str, *, accept: bool = False) -> BatchResult:
-        """Run one batch of a stream."""
+        """Run one batch of a stream; a transformer for which there is nothing to do opens none."""
+        nothing = None
+        if job.transformer is not None and not accept:
+            nothing = nothing_to_do(host_of(self._running, job, digest), job)
+        if nothing is not None:
+            return _not_run(job, nothing)
         return run_batch(self.context(job, digest), accept=accept, retries=self._retries)
 
     def close(self) -> None:
         """Stop the heartbeat."""
         self._heart.stop()
+
+
+def _not_run(job: JobSpec, nothing: Nothing) -> BatchResult:
+    waits = ", ".join(nothing.waits_for)
+    return BatchResult(
+        stream=job.stream,
+        batch_id=None,
+        outcome=Outcome.WAITING if waits else Outcome.MERGED,
+        counts=DatasetCounts(),
+        seconds=0.0,
+        error=f"its input {waits} was never merged" if waits else "",
+    )
 
 
 def _nothing(_step: Step) -> None:

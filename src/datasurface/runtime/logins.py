@@ -12,20 +12,35 @@ from datasurface.errors import ConfigurationError
 from datasurface.model.infrastructure import Container, Credential, EmbeddedPostgres, PostgresDatabase
 from datasurface.model.vocabulary import Tls
 from datasurface.runtime.local import ensure_database, folder_for, start
+from datasurface.secrets.base import Secret
 from datasurface.secrets.resolve import resolve
 
 __all__ = ["Logins", "open_store"]
 
 
 class Logins:
-    """Makes logins for containers of one model folder, and keeps one open source a container and credential."""
+    """Makes logins for containers of one model folder, and keeps one open source a container and credential.
+
+    Attributes:
+        folder: The model folder.
+        environ: The variables that hold secrets and the places of embedded servers.
+    """
 
     def __init__(self, folder: Path, environ: Mapping[str, str], stores: Sequence[str]) -> None:
-        self._folder = folder
-        self._environ = environ
+        self.folder = folder
+        self.environ = environ
         self._stores = stores
         self._sources: dict[tuple[Container, Credential | None], Source] = {}
         self._lock = threading.Lock()
+
+    def secret(self, credential: Credential) -> Secret:
+        """Return a credential's secret.
+
+        Raises:
+            SecretError: it is absent or incomplete.
+        """
+        secret = resolve(credential, self._stores, self.environ)
+        return Secret() if secret is None else secret
 
     def login(self, container: Container, credential: Credential | None) -> Login:
         """Return how to reach a container; an embedded server is started if it does not run.
@@ -36,13 +51,13 @@ class Logins:
         """
         if isinstance(container, EmbeddedPostgres):
             return self._embedded(container)
-        secret = resolve(credential, self._stores, self._environ)
+        secret = resolve(credential, self._stores, self.environ)
         user = secret.user if secret else None
         password = secret.password if secret else None
-        return Login(container=container, user=user, password=password, folder=self._folder)
+        return Login(container=container, user=user, password=password, folder=self.folder)
 
     def _embedded(self, container: EmbeddedPostgres) -> Login:
-        server = start(folder_for(self._folder, container.name, self._environ))
+        server = start(folder_for(self.folder, container.name, self.environ))
         database = container.database or "datasurface"
         ensure_database(server, database)
         reached = PostgresDatabase(
@@ -58,7 +73,7 @@ class Logins:
             container=reached,
             user=server.user,
             password=server.password,
-            folder=self._folder,
+            folder=self.folder,
             renew=lambda: self._embedded(container),
         )
 

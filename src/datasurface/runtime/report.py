@@ -74,6 +74,11 @@ class BatchReport:
         object.__setattr__(self, "error", masked(self.error))
 
     @property
+    def nothing(self) -> bool:
+        """Whether there was nothing to do, so that no batch was opened."""
+        return self.batch_id is None and self.state in {"idle", "waiting"}
+
+    @property
     def ok(self) -> bool:
         """Whether consumers now see what the source had."""
         return self.state in _GOOD

@@ -10,7 +10,7 @@ from functools import partial
 
 from datasurface.errors import ConfigurationError, NothingActiveError
 from datasurface.model.capture import External
-from datasurface.release.job import PlatformSpec
+from datasurface.release.job import Changed, PlatformSpec
 from datasurface.runtime.active import ActiveStreams
 from datasurface.runtime.apply import apply_plan
 from datasurface.runtime.compile_model import compile_model, keep_release, require_ok
@@ -146,7 +146,9 @@ def _first_time(model: ModelFolder, running: RunningPlatform, spec: PlatformSpec
 
 def _require_schedule(found: _Active, streams: Sequence[str]) -> None:
     jobs = [job for _, work in found for job in work.jobs]
-    if streams and all(isinstance(job.capture.every, External) for job in jobs):
+    if streams and all(
+        isinstance(j.capture.every, External) and not isinstance(j.capture.every, Changed) for j in jobs
+    ):
         raise ConfigurationError(
             f"{', '.join(streams)} runs only when something outside asks for it", hint="run it with --once"
         )

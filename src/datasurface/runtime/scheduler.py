@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from datasurface.errors import DataSurfaceError
-from datasurface.release.job import JobSpec
+from datasurface.release.job import Changed, JobSpec
 from datasurface.runtime.crew import Bell, Crew, Waiter, failure, threads
 from datasurface.runtime.dispatch import Dispatch
 from datasurface.runtime.report import BatchReport, log_report
 from datasurface.runtime.schedule import is_due, next_due, offset
 from datasurface.runtime.timetable import Timetable
+from datasurface.runtime.triggers import Triggers
 
 __all__ = ["JobSet", "JobsProvider", "Scheduler", "utc_now"]
 
@@ -28,6 +29,8 @@ _LOGGER = logging.getLogger("datasurface")
 _HEARTBEAT = timedelta(seconds=1)
 """The longest sleep: how soon a stop without a wake-up, a clock that was set or the end of a suspend is noticed."""
 _JUMP = timedelta(seconds=1)
+_TRY_AGAIN = timedelta(minutes=5)
+"""How long a transformer that runs on change waits after it failed, unless its inputs change before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,10 @@ class JobsProvider(Protocol):
 
     def load(self) -> JobSet:
         """Return the streams of the active release."""
+        ...
+
+    def changed(self) -> Mapping[str, int]:
+        """Return for each stream the number of the merged batch that last changed a row, whoever merged it."""
         ...
 
 
@@ -154,6 +161,8 @@ class Scheduler:
         return Crew(self._execute, size=self._workers, wake=self._waiter.wake, pool=self._pool(self._workers))
 
     def _is_due(self, job: JobSpec, last: Mapping[str, datetime], now: datetime, results: _Results) -> bool:
+        if isinstance(job.capture.every, Changed):
+            return True
         try:
             return is_due(job.capture.every, last.get(job.stream), now)
         except DataSurfaceError as error:
@@ -197,6 +206,7 @@ class _Loop:
         self._waiter = waiter
         self._poll = poll
         self._timetable = Timetable()
+        self._triggers = Triggers()
         self._jobs: dict[str, JobSpec] = {}
         self._last: dict[str, datetime] = {}
         self._version: str | None = None
@@ -209,13 +219,19 @@ class _Loop:
             now = self._clock()
             self._mind_jumps(now)
             self._follow_release(now)
-            self._dispatch.admit([self._jobs[stream] for stream in self._timetable.take(now)], now)
+            self._admit(self._timetable.take(now), now)
             self._last.update(dict.fromkeys(_start_all(self._dispatch, self._crew), now))
             self._waiter.wait(self._pause())
             self._collect()
         while self._dispatch.running:
             self._waiter.wait(_HEARTBEAT.total_seconds())
             self._collect()
+
+    def _admit(self, streams: Iterable[str], now: datetime) -> None:
+        """Let streams run that are due; one that runs already for older inputs runs again afterwards."""
+        found = [stream for stream in streams if stream in self._jobs]
+        self._triggers.postpone(stream for stream in found if stream in self._dispatch.running)
+        self._dispatch.admit([self._jobs[stream] for stream in found], now)
 
     def _pause(self) -> float:
         now = self._clock()
@@ -225,9 +241,24 @@ class _Loop:
     def _collect(self) -> None:
         for job, report in self._crew.collect():
             self._dispatch.finish(job.stream)
-            self._on_report(report)
+            if not report.nothing:
+                self._on_report(report)
             if job.stream in self._jobs:
-                self._plan(self._jobs[job.stream], self._clock())
+                now = self._clock()
+                self._plan(self._jobs[job.stream], now)
+                self._trigger(job, report, now)
+
+    def _trigger(self, job: JobSpec, report: BatchReport, now: datetime) -> None:
+        """After a batch that changed something, let everything run that derives from it, near and far, at once.
+
+        Each waits for its own inputs, so that what two ways lead to runs once. Code that failed is tried again.
+        """
+        if report.state == "merged":
+            self._admit(self._triggers.after(job.stream), now)
+        if self._triggers.take_postponed(job.stream):
+            self._admit([job.stream], now)
+        if report.state == "failed" and isinstance(job.capture.every, Changed):
+            self._timetable.set(job.stream, now + _TRY_AGAIN)
 
     def _mind_jumps(self, now: datetime) -> None:
         """After the clock was set back, take what ran in the future for run now: nothing waits for the old time."""
@@ -247,6 +278,8 @@ class _Loop:
             if version != self._version:
                 self._load(version, now)
                 _LOGGER.info("following release %s", version)
+            if self._triggers.any:
+                self._admit(self._triggers.noticed(self._provider.changed()), now)
         except Exception as error:  # noqa: BLE001 - the streams run on while the release cannot be read, whatever the cause
             if not self._provider_fails:
                 _LOGGER.warning("cannot see whether the active release has changed: %s", error)
@@ -261,7 +294,10 @@ class _Loop:
         self._jobs = {job.stream: job for job in work.jobs}
         self._last = {stream: last for stream, last in self._last.items() if stream in self._jobs}
         self._dispatch.clear(work.after)
+        self._triggers = Triggers.of(work.jobs)
         self._plan_all(now)
+        for stream in self._triggers.all:
+            self._timetable.set(stream, now)
         self._version = version
 
     def _plan_all(self, now: datetime) -> None:

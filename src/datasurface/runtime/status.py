@@ -7,7 +7,7 @@ from datetime import datetime
 
 from datasurface.errors import DataSurfaceError
 from datasurface.model.capture import Cron, Every, External
-from datasurface.release.job import JobSpec
+from datasurface.release.job import Changed, JobSpec
 from datasurface.runtime.embedded import EmbeddedServer, embedded_of
 from datasurface.runtime.facts import PlatformFacts, StreamFacts, read_facts
 from datasurface.runtime.folder import ModelFolder
@@ -147,6 +147,8 @@ def every_text(every: Every) -> str:
     """Return a schedule in words."""
     if isinstance(every, Cron):
         return f"{every.expression} ({every.tz})"
+    if isinstance(every, Changed):
+        return "on change"
     return "external" if isinstance(every, External) else every
 
 

@@ -41,6 +41,10 @@ class Secret:
     def __post_init__(self) -> None:
         remember((self.password, self.token, self.private_key, self.certificate))
 
+    def pieces(self) -> dict[str, str]:
+        """Return the fields that are set, by name."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+
     def __repr__(self) -> str:
         held = [f"{f.name}=***" for f in fields(self) if getattr(self, f.name) is not None]
         return f"Secret({', '.join(held)})"

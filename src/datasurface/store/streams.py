@@ -23,10 +23,12 @@ __all__ = [
     "DatasetState",
     "advance",
     "beat",
+    "changed_batches",
     "claim",
     "dataset_states",
     "hold",
     "owner_name",
+    "position_of",
     "release",
     "save_dataset",
 ]
@@ -168,15 +170,31 @@ def advance(
     next_batch: int | None = None,
     position: str | None = None,
     read_at: datetime | None = None,
+    changed_batch: int | None = None,
     give_back: bool = False,
 ) -> None:
     """Move the stream forward, and give it back if asked; only what is given changes. The caller holds it."""
     values: dict[str, object] = {"heartbeat": func.clock_timestamp()}
-    given = {"next_batch": next_batch, "position": position, "read_at": read_at}
+    given = {"next_batch": next_batch, "position": position, "read_at": read_at, "changed_batch": changed_batch}
     values |= {name: value for name, value in given.items() if value is not None}
     if give_back:
         values |= {"owner": None, "heartbeat": None}
     bind(connection, schema).execute(update(streams).where(streams.c.stream == held.stream).values(**values))
+
+
+def changed_batches(connection: Connection, schema: str) -> dict[str, int]:
+    """Return for each stream that was ever merged the number of the merged batch that last changed a row of it.
+
+    A first load counts as a change even if it had no rows.
+    """
+    query = select(streams.c.stream, streams.c.changed_batch).where(streams.c.changed_batch.is_not(None))
+    return {row.stream: row.changed_batch for row in bind(connection, schema).execute(query)}
+
+
+def position_of(connection: Connection, schema: str, stream: str) -> str | None:
+    """Return how far a stream has been read, as its capture wrote it; None before its first merge."""
+    query = select(streams.c.position).where(streams.c.stream == stream)
+    return bind(connection, schema).execute(query).scalar_one_or_none()
 
 
 def beat(connection: Connection, schema: str, claims: list[Claim]) -> None:

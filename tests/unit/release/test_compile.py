@@ -29,6 +29,7 @@ from datasurface import (
     LegacyPlatform,
     PostgresDatabase,
     Priority,
+    PythonModule,
     Snapshot,
     SqliteDatabase,
     SqlQueries,
@@ -42,7 +43,7 @@ from datasurface.errors import ConfigurationError
 from datasurface.graph.build import build_graph
 from datasurface.model.base import Noun
 from datasurface.release.compile import Release, compile_release
-from datasurface.release.job import JobSpec, PlatformSpec
+from datasurface.release.job import Changed, JobSpec, PlatformSpec
 
 OWNER = GitHubRepository("acme/model")
 CRM_DB = PostgresDatabase("crm_db", host="db.acme.example", database="crm", schema="app", credential="inherited")
@@ -165,14 +166,46 @@ def test_a_platform_without_streams_is_there_and_one_that_moves_nothing_is_not()
     ]
 
 
-def test_outputs_of_transformers_are_no_jobs_yet() -> None:
+def test_the_output_of_a_transformer_is_a_job_that_runs_when_its_inputs_have_changed() -> None:
     output = Datastore("derived", datasets=[Dataset("totals", columns=[Column("n", BigInt)])])
     transformer = DataTransformer("t", code=SqlQueries({"totals": "select 1"}), output=output)
     maker = Workspace("maker", groups=[DatasetGroup("in", sinks=["crm.orders"])], transformer=transformer)
     user = Workspace("user", groups=[DatasetGroup("g", sinks=["derived.totals"])])
     spec = compiled(model(workspaces=[maker, user])).platforms[0]
-    assert [j.stream for j in spec.jobs] == ["crm"]
-    assert [(v.workspace, v.stream) for v in spec.views] == [("maker", "crm")]
+    assert [j.stream for j in spec.jobs] == ["crm", "derived"]
+    assert [(v.workspace, v.stream) for v in spec.views] == [("maker", "crm"), ("user", "derived")]
+    job = spec.jobs[1]
+    assert job.source == spec.container
+    assert isinstance(job.capture.every, Changed)
+    assert (job.datasets[0].source_schema, job.datasets[0].source_table) == ("ds_yellow.maker", "totals")
+    assert job.transformer is not None
+    assert job.transformer.triggers == ("crm",)
+    assert [(i.group, i.datastore, i.dataset) for i in job.transformer.inputs] == [("in", "crm", "orders")]
+    assert JobSpec.from_json(job.to_json()) == job
+
+
+def test_what_nobody_consumes_of_an_output_is_known_and_not_stored() -> None:
+    both = [Dataset(name, columns=[Column("n", BigInt)]) for name in ("totals", "spare")]
+    transformer = DataTransformer("t", code=PythonModule("m:f"), output=Datastore("derived", datasets=both))
+    maker = Workspace("maker", groups=[DatasetGroup("in", sinks=["crm.orders"])], transformer=transformer)
+    user = Workspace("user", groups=[DatasetGroup("g", sinks=["derived.totals"])])
+    job = compiled(model(workspaces=[maker, user])).platforms[0].jobs[1]
+    assert [d.name for d in job.datasets] == ["totals"]
+    assert job.transformer is not None
+    assert job.transformer.unused == ("spare",)
+
+
+def test_a_platform_knows_better_what_a_transformer_needs() -> None:
+    output = Datastore("derived", datasets=[Dataset("totals", columns=[Column("n", BigInt)])])
+    needs = Hint(memory="1G", timeout="1 hour")
+    transformer = DataTransformer("t", code=PythonModule("m:f"), output=output, resources=needs)
+    maker = Workspace("maker", groups=[DatasetGroup("in", sinks=["crm.orders"])], transformer=transformer)
+    user = Workspace("user", groups=[DatasetGroup("g", sinks=["derived.totals"])])
+    platform = YellowPlatform("yellow", hints={"maker": Hint(memory="2G")})
+    ecosystem = dataclasses.replace(model(workspaces=[maker, user]), platforms=[platform])
+    job = compiled(ecosystem).platforms[0].jobs[1]
+    assert job.transformer is not None
+    assert job.transformer.resources == Hint(memory="2G", timeout="1 hour")
 
 
 def test_an_environment_binds_containers_platforms_and_stores() -> None:

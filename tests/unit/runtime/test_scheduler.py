@@ -15,8 +15,9 @@ import pytest
 from datasurface.errors import SourceError, StoreError
 from datasurface.model.capture import Cron, Every, External, Snapshot
 from datasurface.model.infrastructure import PostgresDatabase
+from datasurface.model.transformer import PythonModule
 from datasurface.model.vocabulary import Priority
-from datasurface.release.job import JobSpec
+from datasurface.release.job import Changed, JobSpec, OutputCapture, TransformerSpec
 from datasurface.runtime.report import BatchReport, exit_code
 from datasurface.runtime.scheduler import JobSet, Scheduler
 
@@ -60,6 +61,7 @@ class Provider:
         self.digest = "one"
         self.error: Exception | None = None
         self.asked = 0
+        self.batches: dict[str, int] = {}
 
     def change(self, *jobs: JobSpec) -> None:
         self.jobs, self.digest = jobs, self.digest + "+"
@@ -72,6 +74,9 @@ class Provider:
 
     def load(self) -> JobSet:
         return JobSet(jobs=self.jobs, after=self.after)
+
+    def changed(self) -> Mapping[str, int]:
+        return self.batches
 
 
 class World(Executor):
@@ -452,3 +457,76 @@ def test_a_signal_handler_may_stop_the_loop_that_it_interrupts():
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert [report.stream for report in reports] == ["crm"]
+
+
+def derived(stream: str, *inputs: str, every: Every | None = None) -> JobSpec:
+    """Return the job of a transformer's output; without `every` it runs on change."""
+    capture = OutputCapture(PostgresDatabase("db", host="localhost", database="d"), every=every or Changed())
+    spec = TransformerSpec(stream, workspace=stream, code=PythonModule("m:f"), triggers=sorted(inputs))
+    return JobSpec(stream, platform="yellow", datastore=stream, datasets=(), capture=capture, transformer=spec)
+
+
+def derivation(*jobs: JobSpec) -> Provider:
+    after = {j.stream: list(j.transformer.triggers) for j in jobs if j.transformer is not None}
+    return Provider(*jobs, after=after)
+
+
+def test_what_derives_from_a_change_runs_after_it_each_once_whatever_the_length_of_its_ways():
+    world = World(until=605)
+    jobs = [
+        job("crm", every="5 minutes"),
+        derived("short", "crm"),
+        derived("long_1", "crm"),
+        derived("long_2", "long_1"),
+        derived("end", "short", "long_2"),
+    ]
+    world.run(derivation(*jobs))
+    names = [name for _, name in world.starts]
+    runs = len(world.times("crm"))
+    assert runs == 3
+    assert Counter(names) == dict.fromkeys(["crm", "short", "long_1", "long_2", "end"], runs)
+    for n in range(runs):
+        one = names[n * 5 : n * 5 + 5]
+        assert (one[0], one[-1]) == ("crm", "end")
+        assert one.index("long_1") < one.index("long_2")
+
+
+def test_a_change_while_a_transformer_runs_makes_it_run_again_afterwards():
+    def release() -> None:
+        world.hold.clear()
+        world.release("sums")
+
+    world = World({70: release}, until=71)
+    world.hold.add("sums")
+    world.run(derivation(job("crm", every="20 seconds"), derived("sums", "crm")))
+    assert len(world.times("sums")) == 2
+    assert world.times("sums")[1] == 70
+
+
+def test_a_cycle_with_a_source_runs_each_once_for_a_change():
+    world = World(until=100)
+    world.run(derivation(job("crm", every="1 day"), derived("a", "crm", "b"), derived("b", "a")))
+    assert Counter(name for _, name in world.starts) == {"crm": 1, "a": 1, "b": 1}
+
+
+def test_a_scheduled_transformer_keeps_to_its_schedule_and_its_change_goes_on():
+    world = World(until=601)
+    jobs = [job("crm", every="1 minute"), derived("daily", "crm", every="1 day"), derived("after", "daily")]
+    world.run(derivation(*jobs))
+    assert len(world.times("crm")) >= 10
+    assert (len(world.times("daily")), len(world.times("after"))) == (1, 1)
+
+
+def test_a_change_that_another_process_made_is_noticed():
+    provider = derivation(job("crm", every=External()), derived("sums", "crm"))
+    world = World({20: lambda: provider.batches.update(crm=7)}, until=60)
+    world.run(provider)
+    assert len(world.times("sums")) == 2
+    assert 20 <= world.times("sums")[1] <= 26
+
+
+def test_code_that_failed_is_tried_again_after_some_minutes():
+    world = World(until=700)
+    world.failing.add("sums")
+    world.run(derivation(job("crm", every="1 day"), derived("sums", "crm")))
+    assert world.times("sums") == [0, 300, 600]

@@ -14,6 +14,7 @@ from datasurface.model.vocabulary import History, Tls
 
 if TYPE_CHECKING:
     from datasurface.databases.base import Login, Source
+    from datasurface.databases.code import CodeDatabase
     from datasurface.databases.merge import MergeStore
 
 __all__ = ["ADAPTER", "PostgresAdapter"]
@@ -45,6 +46,12 @@ class PostgresAdapter:
         from datasurface.databases.postgres.store import PostgresStore  # noqa: PLC0415 - imports the driver
 
         return PostgresStore(login)
+
+    def code_database(self) -> CodeDatabase:
+        """Return what it does for transformers' code."""
+        from datasurface.databases.postgres.code import PostgresCode  # noqa: PLC0415 - imports the driver
+
+        return PostgresCode()
 
     def container_from_url(self, url: str) -> PostgresDatabase | None:
         """Return the database that `postgresql://user@host:port/database?sslmode=…` means; None for another scheme.

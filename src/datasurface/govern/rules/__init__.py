@@ -13,6 +13,7 @@ from datasurface.govern.rules import (
     platforms,
     references,
     support,
+    transformers,
     types,
 )
 from datasurface.govern.scope import Rule
@@ -57,7 +58,10 @@ RULES: tuple[Rule, ...] = (
     platforms.deployment,
     physical.views,
     physical.schemas,
-    support.transformers,
+    transformers.entries,
+    transformers.queries,
+    transformers.resources,
+    transformers.images,
     support.replicas,
     support.assignments,
     support.environment,

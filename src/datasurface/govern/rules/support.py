@@ -21,24 +21,11 @@ __all__ = [
     "policies",
     "replicas",
     "secrets",
-    "transformers",
     "workspaces",
 ]
 
 _STORES = ("environment", "files")
 _NOT_FOLLOWED = ("cpu", "memory", "timeout")
-
-
-def transformers(scope: Scope) -> Iterator[Finding]:
-    """DS-S001: transformers that would run, because somebody consumes their output."""
-    places = {where.workspace.name: where for where in reversed(scope.workspaces)}
-    for node in scope.graph.transformers:
-        transformer, where = node.workspace.transformer, places.get(node.workspace.name)
-        if transformer is not None and where is not None:
-            path = step(workspace_path(where), "transformer", transformer.name)
-            message = f"transformer {shown(transformer.name)} is not supported yet by platform {node.platform}"
-            hint = f"nothing may consume datastore {shown(transformer.output.name)} until it is"
-            yield finding("DS-S001", transformer, path, message, hint)
 
 
 def replicas(scope: Scope) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
-import datasurface
 from datasurface.model.base import Noun
 from datasurface.model.capture import Cron, Every, External
 from datasurface.model.classification import Classification
@@ -31,7 +30,7 @@ __all__ = [
     "repository_text",
 ]
 
-_PACKAGE = str(Path(datasurface.__file__).parent) + os.sep
+_PACKAGE = str(Path(__file__).parents[2]) + os.sep
 
 Value: TypeAlias = str | int | float | bool | None
 Record: TypeAlias = tuple[type[Table], dict[str, Value]]

@@ -1,0 +1,124 @@
+"""What a merge database does for transformers' code, as protocols: the platform's side, and the code's own session.
+
+The platform makes output tables and exports the moment at which inputs are read. The code's session, in another
+process and under another login, reads at that moment and writes these tables in one transaction. Knows no dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from datasurface.databases.base import Login
+from datasurface.release.job import JobColumn, JobDataset
+
+__all__ = ["CodeDatabase", "CodeSession", "Moment", "Rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A moment of the database that several sessions can see.
+
+    Attributes:
+        snapshot: Its name, good as long as the transaction that exported it is open.
+        at: The database's clock then, in UTC.
+    """
+
+    snapshot: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The answer to a query: the names of its columns, and its rows in batches of bounded size."""
+
+    columns: tuple[str, ...]
+    batches: Iterator[Sequence[tuple[Any, ...]]]
+
+
+class CodeSession(Protocol):
+    """The database as a transformer's code sees it: one moment to read at, one transaction to write in.
+
+    Reading and writing have connections of their own, so that rows can be written while others are read.
+    """
+
+    def look_in(self, schemas: Sequence[str]) -> None:
+        """Have names without a schema mean what is in the first of `schemas` that has it."""
+        ...
+
+    def relation(self, schema: str, name: str) -> str:
+        """Return a table or view as SQL text, quoted."""
+        ...
+
+    def names(self, columns: Sequence[str]) -> str:
+        """Return columns as an SQL list, quoted."""
+        ...
+
+    def changes(self, relation: str, columns: Sequence[JobColumn], batch: int | None) -> str:
+        """Return a query for what changed after a batch: the columns, and the operation as `ds_op`.
+
+        Args:
+            relation: The history view, as SQL text.
+            columns: What of it, keys among them.
+            batch: The last batch that was seen; None for everything, as inserts.
+        """
+        ...
+
+    def query(self, sql: str, *, size: int = 10_000) -> Rows:
+        """Run a query and return its rows as they come; at most `size` rows of the answer are held at once."""
+        ...
+
+    def execute(self, sql: str) -> int:
+        """Run a statement that writes and return how many rows it changed."""
+        ...
+
+    def write(self, schema: str, table: str, columns: Sequence[JobColumn], rows: Iterable[Sequence[Any]]) -> int:
+        """Add rows to a table in bulk and return how many; each has a value for each of `columns`."""
+        ...
+
+    def commit(self) -> None:
+        """Make everything that was written visible."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back; what was not committed is gone."""
+        ...
+
+
+class CodeDatabase(Protocol):
+    """A merge database's side of running code."""
+
+    def make_output(self, connection: Connection, dataset: JobDataset, *, role: str | None) -> None:
+        """Make the output table that a dataset is read from, with its schema, or empty the one that is there.
+
+        Args:
+            connection: The platform's.
+            dataset: Whose rows it takes, as they are staged.
+            role: The role of the transformer's login, which may write it; None or one that does not exist: nobody's.
+        """
+        ...
+
+    def delete_rest(self, connection: Connection, dataset: JobDataset, schema: str, current: str) -> int:
+        """Add to an output of changes the deletion of every current row whose key is not in it; return how many."""
+        ...
+
+    def empty_output(self, connection: Connection, dataset: JobDataset) -> None:
+        """Empty an output table that was read."""
+        ...
+
+    def export_moment(self, connection: Connection) -> Moment:
+        """Begin a transaction at one moment, and let other sessions see it as long as that is open."""
+        ...
+
+    def session(self, login: Login, snapshot: str | None) -> CodeSession:
+        """Open the session of a transformer's code, at a moment that was exported, else now.
+
+        Raises:
+            SourceError: the server refuses the login.
+            TransientError: it is out of reach, or the moment has passed.
+        """
+        ...

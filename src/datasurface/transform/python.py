@@ -1,0 +1,69 @@
+"""Functions of modules: `PythonModule`, of an installed package or of the model folder."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from datasurface.errors import ConfigurationError
+from datasurface.model.transformer import Code, PythonModule
+from datasurface.transform.base import Launch, Place
+from datasurface.transform.context import TransformerContext
+
+__all__ = ["PythonModuleKind", "function_of"]
+
+
+class PythonModuleKind:
+    """Runs in the platform's own interpreter."""
+
+    def version(self, code: Code, place: Place) -> str:
+        """Return the digest of the module's file, if it is in the model folder: there it changes without a release."""
+        module = _entry(code)[0]
+        if place.folder is None:
+            return ""
+        path = place.folder.joinpath(*module.split("."))
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.is_file():
+                return hashlib.sha256(candidate.read_bytes()).hexdigest()
+        return ""
+
+    def launch(self, code: Code, place: Place) -> Launch:
+        """Say that the interpreter is this one, which finds the model folder's modules too."""
+        _entry(code)
+        return Launch(python=Path(sys.executable), path=(place.folder,) if place.folder else ())
+
+    def perform(self, code: Code, context: TransformerContext) -> None:
+        """Import the module and call its function."""
+        function_of(*_entry(code))(context)
+
+
+def function_of(module: str, function: str) -> Callable[[TransformerContext], object]:
+    """Return a function of a module.
+
+    Raises:
+        ConfigurationError: there is no such module or function.
+    """
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigurationError(
+            f"there is no module {module!r}", hint="install it, or put it into the model folder"
+        ) from None
+    made = getattr(found, function, None)
+    if not callable(made):
+        raise ConfigurationError(f"module {module!r} has no function {function!r}")
+    return cast("Callable[[TransformerContext], object]", made)
+
+
+def _entry(code: Code) -> tuple[str, str]:
+    if not isinstance(code, PythonModule):
+        raise TypeError(f"{code!r} is no PythonModule")
+    module, _, function = code.entry.partition(":")
+    return module, function

@@ -1,0 +1,290 @@
+"""A transformer as the source of its output's stream: reading it runs the code, then takes the output tables whole.
+
+The code runs while the batch is staged, never in a merge transaction. If it fails, the batch fails, and consumers keep
+what they had.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from datasurface.databases.base import Feed, Login, Reading, Source, SourceTable
+from datasurface.databases.code import CodeDatabase, Moment
+from datasurface.databases.merge import MergeStore
+from datasurface.errors import SourceError, TransientError
+from datasurface.model.effective import duration
+from datasurface.model.transformer import SystemCode
+from datasurface.model.vocabulary import OutputMode
+from datasurface.release.job import JobDataset, JobSpec, TransformerSpec
+from datasurface.secrets.base import Secret
+from datasurface.store.streams import changed_batches, dataset_states, position_of
+from datasurface.transform.base import Launch, Place, kind_of
+from datasurface.transform.combination import Combination
+from datasurface.transform.context import TransformerContext
+from datasurface.transform.instruction import InputState, Instruction
+from datasurface.transform.memory import bytes_of
+from datasurface.transform.process import Ended, Limits, run_process
+from datasurface.transform.system import SystemRun, system_function
+
+__all__ = ["CodeHost", "TransformerSource", "combination_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeHost:
+    """What running code needs of the platform.
+
+    Attributes:
+        store: The merge database.
+        database: What it does for code.
+        schema: The platform's schema.
+        release: The active release's digest.
+        tables: Opens the merge database as a source, to take the output tables.
+        login: Returns the code's own login; asked at the moment of use.
+        role: The role of that login, which may write output tables.
+        secrets: Returns the declared secrets of a transformer; asked at the moment of use.
+        hide: Takes secrets out of a text.
+        folder: The model folder; None where there is none.
+        cache: A private folder that lasts.
+        platform: The running platform, handed to system code.
+        own_login: Returns the platform's login, for system code.
+        user: The system user that code runs as; None for the platform's own.
+    """
+
+    store: MergeStore
+    database: CodeDatabase
+    schema: str
+    release: str
+    tables: Callable[[], Source]
+    login: Callable[[], Login]
+    role: str | None
+    secrets: Callable[[], Mapping[str, Secret]]
+    hide: Callable[[str], str]
+    folder: Path | None
+    cache: Path
+    platform: object
+    own_login: Callable[[], Login]
+    user: str | None = None
+
+
+def combination_of(host: CodeHost, job: JobSpec, connection: Connection) -> Combination:
+    """Return what a run of a transformer would see now, at the moment of a connection's transaction."""
+    spec = _spec(job)
+    changed = changed_batches(connection, host.schema)
+    streams = sorted({i.stream for i in spec.inputs})
+    return Combination(
+        inputs={name: changed.get(name) for name in streams},
+        code=_code_digest(host, job),
+        release=host.release if isinstance(spec.code, SystemCode) else "",
+    )
+
+
+def _code_digest(host: CodeHost, job: JobSpec) -> str:
+    spec = _spec(job)
+    place = Place(folder=host.folder, cache=host.cache, work=host.cache)
+    version = "" if isinstance(spec.code, SystemCode) else kind_of(spec.code).version(spec.code, place)
+    parts = [job.job_digest, version]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _spec(job: JobSpec) -> TransformerSpec:
+    if job.transformer is None:
+        raise ValueError(f"stream {job.stream} is no transformer's output")
+    return job.transformer
+
+
+class TransformerSource:
+    """Reads the output of a transformer by running it."""
+
+    def __init__(self, host: CodeHost, job: JobSpec) -> None:
+        self._host = host
+        self._job = job
+        self._transformer = _spec(job)
+
+    def tables(self, schema: str | None) -> Sequence[SourceTable]:
+        """Return the output tables there are."""
+        return self._host.tables().tables(schema)
+
+    def table(self, schema: str | None, name: str) -> SourceTable | None:
+        """Return one output table, or None."""
+        return self._host.tables().table(schema, name)
+
+    def verify(self, dataset: JobDataset) -> None:
+        """Output tables are made by the platform itself: there is nothing to verify."""
+
+    def close(self) -> None:
+        """Nothing stays open between two runs."""
+
+    @contextmanager
+    def reading(self, datasets: Sequence[JobDataset], *, connections: int) -> Iterator[Reading]:
+        """Run the code and open what it wrote.
+
+        Raises:
+            SourceError: the code failed; the message says why and where.
+            TransientError: the database went away meanwhile, or something could not be fetched.
+        """
+        moment, combination = self._run()
+        with self._host.tables().reading(datasets, connections=connections) as written:
+            yield _Output(written, moment.at, combination)
+        with self._host.store.engine.begin() as connection:
+            for dataset in datasets:
+                self._host.database.empty_output(connection, dataset)
+
+    def _run(self) -> tuple[Moment, Combination]:
+        self._make_outputs()
+        host = self._host
+        with host.store.engine.connect() as connection:
+            moment = host.database.export_moment(connection)
+            combination = combination_of(host, self._job, connection)
+            code = self._transformer.code
+            login = host.own_login() if isinstance(code, SystemCode) else host.login()
+            instruction = self._instruction(login, connection, moment, combination)
+            if isinstance(code, SystemCode):
+                self._perform_system(code, connection, instruction)
+            else:
+                self._perform(instruction)
+            connection.rollback()
+        if instruction.rebuild and self._job.mode is OutputMode.CHANGES:
+            self._delete_rest()
+        return moment, combination
+
+    def _make_outputs(self) -> None:
+        with self._host.store.engine.begin() as connection:
+            for dataset in self._job.datasets:
+                self._host.database.make_output(connection, self._job.staged(dataset), role=self._host.role)
+
+    def _delete_rest(self) -> None:
+        """After the output was made anew as changes, what is not in it is gone."""
+        host, job = self._host, self._job
+        with host.store.engine.begin() as connection:
+            for dataset in job.datasets:
+                current = host.store.tables_of(host.schema, f"{job.datastore}.{dataset.name}").current
+                host.database.delete_rest(connection, dataset, host.schema, current)
+
+    def _instruction(
+        self, login: Login, connection: Connection, moment: Moment, combination: Combination
+    ) -> Instruction:
+        host, job, spec = self._host, self._job, self._transformer
+        last = Combination.of_position(position_of(connection, host.schema, job.stream))
+        rebuild = last is None or last.code != combination.code
+        states = {stream: dataset_states(connection, host.schema, stream) for stream in combination.inputs}
+        inputs = {}
+        for declared in spec.inputs:
+            state = states[declared.stream].get(declared.dataset)
+            inputs[f"{declared.datastore}.{declared.dataset}"] = InputState(
+                batch=combination.inputs[declared.stream],
+                previous=None if rebuild or last is None else last.inputs.get(declared.stream),
+                history_from=state.history_from if state else None,
+            )
+        memory = spec.resources.memory if spec.resources else None
+        return Instruction(
+            job=job,
+            login=login.current(),
+            snapshot=moment.snapshot,
+            name_limit=host.store.name_limit,
+            inputs=inputs,
+            secrets=host.secrets(),
+            rebuild=rebuild,
+            memory=bytes_of(memory) if memory else None,
+        )
+
+    def _perform_system(self, code: SystemCode, connection: Connection, instruction: Instruction) -> None:
+        """Run code of DataSurface itself, here."""
+        host = self._host
+        function = system_function(code.name)
+        with closing(host.database.session(instruction.login, instruction.snapshot)) as session:
+            function(
+                SystemRun(
+                    context=TransformerContext(instruction, session),
+                    reader=connection,
+                    schema=host.schema,
+                    release=host.release,
+                    platform=host.platform,
+                )
+            )
+            session.commit()
+
+    def _perform(self, instruction: Instruction) -> None:
+        """Run the code in a process of its own, in a private folder that is removed afterwards."""
+        spec, host = self._transformer, self._host
+        kind = kind_of(spec.code)
+        work = Path(tempfile.mkdtemp(prefix="datasurface-run-"))
+        try:
+            launch = kind.launch(spec.code, Place(folder=host.folder, cache=host.cache, work=work))
+            ended = run_process(
+                [str(launch.python), "-m", "datasurface.transform.child"],
+                folder=work,
+                environment=_environment(launch, instruction.secrets),
+                instruction=instruction.to_json(),
+                limits=Limits(seconds=_seconds(spec), user=host.user),
+                hide=host.hide,
+                label=f"transformer {spec.workspace}.{spec.name}",
+            )
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        _require_success(spec, ended, host.hide)
+
+
+class _Output:
+    """What the code wrote; the batch's time is that at which its inputs were read."""
+
+    def __init__(self, written: Reading, read_at: datetime, combination: Combination) -> None:
+        self._written = written
+        self.read_at = read_at
+        self.position: Mapping[str, Any] = combination.to_position()
+
+    def feed(self, dataset: JobDataset) -> AbstractContextManager[Feed]:
+        """Open the rows of one dataset."""
+        return self._written.feed(dataset)
+
+
+def _environment(launch: Launch, secrets: Mapping[str, Secret]) -> dict[str, str]:
+    """Return the variables of a run: where it imports from, and the declared secrets."""
+    found = dict(launch.environment)
+    paths = [str(path) for path in launch.path]
+    inherited = os.environ.get("PYTHONPATH")
+    if paths:
+        found["PYTHONPATH"] = os.pathsep.join([*([inherited] if inherited else []), *paths])
+    for name, secret in secrets.items():
+        for piece, value in secret.pieces().items():
+            found[f"DATASURFACE_SECRET_{name.upper()}_{piece.upper()}"] = value
+    return found
+
+
+def _seconds(spec: TransformerSpec) -> float | None:
+    text = spec.resources.timeout if spec.resources else None
+    length = duration(text) if text else None
+    return None if length is None else length.total_seconds()
+
+
+def _require_success(spec: TransformerSpec, ended: Ended, hide: Callable[[str], str]) -> None:
+    """Raise what a run's end means.
+
+    Raises:
+        SourceError: the code failed, was ended, or reported nothing.
+        TransientError: the database went away.
+    """
+    name = f"transformer {spec.name!r} of workspace {spec.workspace!r}"
+    result = ended.result or {}
+    if ended.timed_out:
+        limit = spec.resources.timeout if spec.resources else None
+        raise SourceError(f"{name} was ended after its time limit of {limit}", hint="give it a longer timeout=")
+    if ended.code == 0 and result.get("ok"):
+        return
+    if "error" in result:
+        where = f" at {result['where']}" if result.get("where") else ""
+        message = hide(f"{name} failed: {result['error']}{where}")
+        raise TransientError(message) if result.get("transient") else SourceError(message)
+    how = f"was ended by signal {-ended.code}" if ended.code < 0 else f"ended with exit code {ended.code}"
+    said = f"; its last words: {ended.tail[-1]}" if ended.tail else ""
+    raise SourceError(f"{name} {how} without a result{said}", hint="its output is in the log")
