@@ -228,3 +228,28 @@ def run(context):
     shop.open(deriving(shop, adding()))
     shop.merged()
     assert shop.merged("sums") == (3, 0, 0)
+
+
+def test_resnapshot_makes_the_whole_output_again(shop: Shop):
+    (shop.folder / "add_up.py").write_text(ADD_UP)
+    shop.open(deriving(shop, adding()))
+    shop.merged()
+    shop.merged("sums")
+    job, digest = shop.bench.running.job("sums")
+    result = shop.bench.runner.run(job, digest, anew=True)
+    assert (result.outcome, result.batch_id) == (Outcome.MERGED, 2)
+
+
+def test_the_output_schema_of_a_transformer_that_left_is_dropped_on_demand(shop: Shop):
+    (shop.folder / "add_up.py").write_text(ADD_UP)
+    shop.open(deriving(shop, adding()))
+    shop.merged()
+    shop.merged("sums")
+    gone = shop.model(ORDERS, groups=[DatasetGroup("all", sinks=["shop.orders"])])
+    assert [o.target for o in shop.bench.plan(gone).retired] == [
+        "table sums.totals (2 rows)",
+        "output schema ds_yellow.adding",
+    ]
+    shop.bench.apply(gone, prune=True)
+    assert shop.rows("SELECT nspname FROM pg_namespace WHERE nspname = 'ds_yellow.adding'") == []
+    assert shop.bench.plan(gone).retired == ()

@@ -32,6 +32,8 @@ def command(session: Session, stream: str | None, *, as_json: bool) -> int:
             _show(result)
         for name in found.not_merged:
             click.echo(f"{name}: nothing merged yet")
+        for name in found.derived if stream is None else ():
+            click.echo(f"{name}: derived by a transformer, no source to compare with")
         for name in found.busy:
             click.secho(f"{name}: busy, not audited: a run holds it", fg="yellow")
     return 0 if found.ok else 1

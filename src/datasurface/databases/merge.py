@@ -176,6 +176,10 @@ class MergeStore(Protocol):
         """Tell whether the schema exists."""
         ...
 
+    def schema_names(self, connection: Connection, prefix: str) -> Sequence[str]:
+        """Return the schemas whose name begins with `prefix`, sorted."""
+        ...
+
     def read_tables(self, connection: Connection, schema: str) -> Mapping[str, PhysicalTable]:
         """Return the tables of a schema by name."""
         ...

@@ -75,13 +75,13 @@ class ActiveStreams:
         with self._running.reading() as connection:
             return {name: batch.started_at for name, batch in last_batches(connection, self._running.schema).items()}
 
-    def execute(self, job: JobSpec) -> BatchReport:
+    def execute(self, job: JobSpec, *, anew: bool = False) -> BatchReport:
         """Run one batch of a stream, as the release that is active now has it, even if `job` is of an older one."""
         try:
             job, digest = self._now(job)
             self._progress.start(job.stream, self._expected(job))
             try:
-                return report_of(self._runner.run(job, digest))
+                return report_of(self._runner.run(job, digest, anew=anew))
             finally:
                 self._progress.finish(job.stream)
         except NothingActiveError:

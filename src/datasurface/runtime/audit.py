@@ -12,7 +12,6 @@ from datasurface.runtime.compile_model import compile_model
 from datasurface.runtime.job import JobRunner
 from datasurface.runtime.platform import RunningPlatform, open_platform
 from datasurface.store.ledger import last_merged
-from datasurface.store.releases import active_streams
 
 __all__ = ["ModelAudit", "audit_model"]
 
@@ -25,11 +24,13 @@ class ModelAudit:
         datasets: The datasets that were audited.
         not_merged: Streams that have no merged batch: consumers see nothing of them yet.
         busy: Streams that a run holds.
+        derived: Streams that transformers write: there is no source to compare them with.
     """
 
     datasets: list[DatasetAudit] = field(default_factory=list)
     not_merged: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
+    derived: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -43,6 +44,7 @@ class ModelAudit:
             "datasets": [found.to_json() for found in self.datasets],
             "not_merged": self.not_merged,
             "busy": self.busy,
+            "derived": self.derived,
         }
 
 
@@ -50,7 +52,7 @@ def audit_model(folder: Path, environment: str | None, stream: str | None, envir
     """Audit one stream, or all of them; of all, those that cannot be audited now are listed and the others go on.
 
     Raises:
-        ConfigurationError: there is no such stream, or the one that was named has no merged batch.
+        ConfigurationError: there is no such stream, or the one that was named has no merged batch or is derived.
         NothingActiveError: no release is active.
         StreamBusyError: a run holds the stream that was named.
     """
@@ -59,10 +61,16 @@ def audit_model(folder: Path, environment: str | None, stream: str | None, envir
     known: list[str] = []
     for spec in release.platforms:
         with open_platform(spec, folder, environ) as running:
-            running.active()
-            with running.reading() as connection:
-                names = active_streams(connection, running.schema)
+            jobs = running.active().jobs
+            derived = {job.stream for job in jobs if job.transformer is not None}
+            names = sorted(job.stream for job in jobs if job.stream not in derived)
             known += names
+            found.derived += sorted(derived)
+            if stream in derived:
+                raise ConfigurationError(
+                    f"stream {stream!r} is a transformer's output, which has no source to compare with",
+                    hint="`datasurface resnapshot` makes it again from its inputs; audit these",
+                )
             if stream is None:
                 _audit_all(running, names, found)
             elif stream in names:

@@ -10,6 +10,7 @@ from datasurface.graph.build import build_graph
 from datasurface.graph.reasons import why
 from datasurface.model.capture import Every, External
 from datasurface.model.ecosystem import Ecosystem
+from datasurface.model.effective import all_workspaces
 from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.release.job import Changed, JobSpec, PlatformSpec, TransformerSpec
 from datasurface.release.system import with_system
@@ -83,8 +84,31 @@ def explain(model: ModelFolder, stream: str) -> list[Explanation]:
             )
         )
     if not found:
+        found = _not_run(model, stream)
+    if not found:
         raise unknown_stream(stream, known)
     return found
+
+
+def _not_run(model: ModelFolder, stream: str) -> list[Explanation]:
+    """Explain the output of a transformer that the model declares and nothing runs."""
+    for placed in all_workspaces(model.release.ecosystem):
+        transformer = placed.workspace.transformer
+        if transformer is None or transformer.output.name != stream:
+            continue
+        what = f"transformer {transformer.name} of workspace {placed.workspace.name}"
+        return [
+            Explanation(
+                platform=spec.name,
+                stream=stream,
+                exists=(f"it does not exist: {what} would write it, and nobody else consumes it",),
+                reads=(),
+                now=("it does not run: an output that nobody consumes is not made",),
+                status=None,
+            )
+            for spec in model.platforms
+        ]
+    return []
 
 
 def now_sentences(status: StreamStatus) -> Iterator[str]:

@@ -49,14 +49,14 @@ class JobRunner:
         self._owner = owner_name()
         self._heart = Heart(running.store, running.schema, silence=silence)
 
-    def context(self, job: JobSpec, digest: str) -> BatchContext:
-        """Return what work on a stream needs."""
+    def context(self, job: JobSpec, digest: str, *, anew: bool = False) -> BatchContext:
+        """Return what work on a stream needs; `anew` has a transformer make its whole output again."""
         return BatchContext(
             store=self._running.store,
             schema=self._running.schema,
             job=job,
             model_digest=digest,
-            open_source=lambda: self._source(job, digest),
+            open_source=lambda: self._source(job, digest, anew=anew),
             owner=self._owner,
             heart=self._heart,
             silence=self._silence,
@@ -64,19 +64,26 @@ class JobRunner:
             observe=self._observe,
         )
 
-    def _source(self, job: JobSpec, digest: str) -> Source:
+    def _source(self, job: JobSpec, digest: str, *, anew: bool) -> Source:
         if job.transformer is not None:
-            return TransformerSource(host_of(self._running, job, digest), job)
+            return TransformerSource(host_of(self._running, job, digest), job, anew=anew)
         return self._running.logins.source(job.source, job.credential)
 
-    def run(self, job: JobSpec, digest: str, *, accept: bool = False) -> BatchResult:
-        """Run one batch of a stream; a transformer for which there is nothing to do opens none."""
+    def run(self, job: JobSpec, digest: str, *, accept: bool = False, anew: bool = False) -> BatchResult:
+        """Run one batch of a stream; a transformer for which there is nothing to do opens none.
+
+        Args:
+            job: The stream.
+            digest: The release that it is of.
+            accept: Whether to merge its parked batch as it is.
+            anew: Whether a transformer runs in any case, and makes its whole output again.
+        """
         nothing = None
-        if job.transformer is not None and not accept:
+        if job.transformer is not None and not accept and not anew:
             nothing = nothing_to_do(host_of(self._running, job, digest), job)
         if nothing is not None:
             return _not_run(job, nothing)
-        return run_batch(self.context(job, digest), accept=accept, retries=self._retries)
+        return run_batch(self.context(job, digest, anew=anew), accept=accept, retries=self._retries)
 
     def close(self) -> None:
         """Stop the heartbeat."""

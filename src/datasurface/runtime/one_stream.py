@@ -109,7 +109,7 @@ def resnapshot(running: RunningPlatform, stream: str, progress: Progress) -> Bat
         reset_stream(running.store, running.schema, stream, reason="given up: read again by hand")
     active = ActiveStreams(running, progress)
     try:
-        return active.execute(running.job(stream)[0])
+        return active.execute(running.job(stream)[0], anew=True)
     finally:
         active.close()
 

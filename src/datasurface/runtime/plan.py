@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from datasurface.engine.actual import Actual, read_actual
 from datasurface.engine.evolve import retired_tables, table_operations
 from datasurface.engine.operation import Operation
+from datasurface.engine.outputs import retired_outputs
 from datasurface.engine.publish import view_operations
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.platform import RunningPlatform
@@ -59,7 +60,10 @@ def make_plan(running: RunningPlatform, spec: PlatformSpec, digest: str) -> Plan
     with running.reading() as connection:
         actual = read_actual(running.store, connection, running.schema)
         operations = list(_operations(running, connection, spec, actual, digest))
-        retired = tuple(retired_tables(running.store, spec, running.schema, actual))
+        retired = (
+            *retired_tables(running.store, spec, running.schema, actual),
+            *retired_outputs(running.store, connection, spec, running.schema),
+        )
     return Plan(platform=spec.name, digest=digest, operations=tuple(operations), retired=retired)
 
 

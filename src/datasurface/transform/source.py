@@ -104,10 +104,11 @@ def _spec(job: JobSpec) -> TransformerSpec:
 
 
 class TransformerSource:
-    """Reads the output of a transformer by running it."""
+    """Reads the output of a transformer by running it; `anew` has it make its whole output again."""
 
-    def __init__(self, host: CodeHost, job: JobSpec) -> None:
+    def __init__(self, host: CodeHost, job: JobSpec, *, anew: bool = False) -> None:
         self._host = host
+        self._anew = anew
         self._job = job
         self._transformer = _spec(job)
 
@@ -176,7 +177,7 @@ class TransformerSource:
     ) -> Instruction:
         host, job, spec = self._host, self._job, self._transformer
         last = Combination.of_position(position_of(connection, host.schema, job.stream))
-        rebuild = last is None or last.code != combination.code
+        rebuild = self._anew or last is None or last.code != combination.code
         states = {stream: dataset_states(connection, host.schema, stream) for stream in combination.inputs}
         inputs = {}
         for declared in spec.inputs:

@@ -96,6 +96,11 @@ class PostgresStore:
         """Tell whether the schema exists."""
         return _raw(connection).execute("SELECT FROM pg_namespace WHERE nspname = %s", [schema]).fetchone() is not None
 
+    def schema_names(self, connection: Connection, prefix: str) -> Sequence[str]:
+        """Return the schemas whose name begins with `prefix`, sorted."""
+        query = "SELECT nspname::text FROM pg_namespace WHERE starts_with(nspname::text, %s) ORDER BY 1"
+        return [str(name) for (name,) in _raw(connection).execute(query, [prefix])]
+
     def read_tables(self, connection: Connection, schema: str) -> Mapping[str, PhysicalTable]:
         """Return the tables of a schema by name."""
         return physical.read_tables(_raw(connection), schema)

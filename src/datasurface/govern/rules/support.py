@@ -109,16 +109,26 @@ def secrets(scope: Scope) -> Iterator[Finding]:
 
 
 def hints(scope: Scope) -> Iterator[Finding]:
-    """DS-S009: hints of which only the number of connections is followed."""
+    """DS-S009: hints that are not followed: of streams all but connections, of transformers only the cpu."""
+    code = {w.workspace.transformer.name for w in scope.workspaces if w.workspace.transformer is not None}
+    code |= {w.workspace.transformer.output.name for w in scope.workspaces if w.workspace.transformer is not None}
+    code |= {w.workspace.name for w in scope.workspaces if w.workspace.transformer is not None}
     for platform in scope.yellow:
         for name, hint in sorted(platform.hints.items()):
-            ignored = [f for f in _NOT_FOLLOWED if getattr(hint, f) is not None]
+            fields = ("cpu",) if name in code else _NOT_FOLLOWED
+            ignored = [f for f in fields if getattr(hint, f) is not None]
             if ignored:
                 message = (
                     f"the hint for {shown(name)} is not followed yet by platform {platform.name}: {', '.join(ignored)}"
                 )
                 path = step("", "platform", platform.name)
-                yield finding("DS-S009", hint, path, message, "only connections= is followed now")
+                yield finding(
+                    "DS-S009",
+                    hint,
+                    path,
+                    message,
+                    "followed are connections= of streams, memory= and timeout= of transformers",
+                )
 
 
 def credentials(scope: Scope) -> Iterator[Finding]:

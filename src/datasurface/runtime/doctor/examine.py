@@ -96,7 +96,7 @@ def _sources(model: ModelFolder) -> Iterator[Check]:
     """Yield what each source is like, once for each credential that it is read with."""
     for spec in model.platforms:
         used: dict[tuple[Container, Credential | None], list[JobSpec]] = {}
-        for job in spec.jobs:
+        for job in (j for j in spec.jobs if j.transformer is None):
             used.setdefault((job.source, job.credential), []).append(job)
         logins = Logins(model.folder, model.environ, spec.secrets)
         for (container, credential), jobs in used.items():
