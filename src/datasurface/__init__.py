@@ -61,6 +61,13 @@ from datasurface.model.policy import (
     RequiredStorage,
 )
 from datasurface.model.schema import Column, Dataset
+from datasurface.model.secret_stores import (
+    AwsSecrets,
+    AzureKeyVault,
+    EnvironmentSecrets,
+    FileSecrets,
+    KubernetesSecrets,
+)
 from datasurface.model.transformer import (
     ContainerImage,
     DataTransformer,
@@ -156,6 +163,8 @@ __all__ = [
     "Assign",
     "AssignStatus",
     "AuroraDatabase",
+    "AwsSecrets",
+    "AzureKeyVault",
     "BFloat16",
     "BigInt",
     "Binary",
@@ -183,7 +192,9 @@ __all__ = [
     "Ecosystem",
     "EmbeddedPostgres",
     "Environment",
+    "EnvironmentSecrets",
     "External",
+    "FileSecrets",
     "FileStore",
     "FixedString",
     "Float16",
@@ -202,6 +213,7 @@ __all__ = [
     "Interval",
     "Json",
     "KafkaCluster",
+    "KubernetesSecrets",
     "Latency",
     "LegacyPlatform",
     "LocalRepository",

@@ -41,19 +41,32 @@ __all__ = [
 class Login:
     """How to reach a container: the container, who logs in, and where relative paths start.
 
-    The password never appears in `repr`. `renew` is set for a server of our own: it starts the server again if it has
-    ended, and says where it is now.
+    The password never appears in `repr`.
+
+    Attributes:
+        own: Whether it is a server of our own, on the loopback.
+        renew: Returns how to reach it now: a server of our own is started again if it has ended, a secret is looked up
+            at the moment of use.
+        refused: Returns how to log in after the server has refused this login: its secret is looked up anew, because it
+            may have been rotated meanwhile.
     """
 
     container: Container
     user: str | None = None
     password: str | None = None
     folder: Path = Path()
+    own: bool = False
     renew: Callable[[], Login] | None = None
+    refused: Callable[[], Login] | None = None
 
     def current(self) -> Login:
         """Return how to reach the container now."""
         return self if self.renew is None else self.renew()
+
+    def another(self) -> Login | None:
+        """Return what to try once after a refusal; None if nothing else than this is known."""
+        other = self.refused() if self.refused is not None else self
+        return None if (other.user, other.password) == (self.user, self.password) else other
 
     def __repr__(self) -> str:
         return f"Login({self.container!r}, user={self.user!r})"

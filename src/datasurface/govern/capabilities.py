@@ -25,6 +25,8 @@ class Capabilities:
     Attributes:
         database: As messages name it, such as `PostgreSQL`.
         containers: The DSL classes it stands behind, such as `PostgresDatabase`.
+        credentials: The kinds of credentials it can be logged in to with, by `CredentialKind` value; none if it has no
+            logins.
         captures: The capture classes it can be read with, such as `Snapshot`.
         merges: The merges it can do as a merge database, by `History` value; none if it is only a source.
         name_limit: The longest name, in bytes of UTF-8.
@@ -34,6 +36,7 @@ class Capabilities:
 
     database: str
     containers: tuple[str, ...]
+    credentials: frozenset[str] = frozenset({"password"})
     captures: frozenset[str] = frozenset()
     merges: frozenset[str] = frozenset()
     name_limit: int = 63

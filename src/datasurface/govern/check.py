@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from datasurface.govern.capabilities import CapabilityMap
 from datasurface.govern.report import Report
 from datasurface.govern.rules import RULES
@@ -9,6 +11,7 @@ from datasurface.govern.scope import Scope
 from datasurface.graph.build import build_graph
 from datasurface.graph.nodes import Graph
 from datasurface.model.ecosystem import Ecosystem
+from datasurface.model.secret_stores import BUILT_IN_STORES
 
 __all__ = ["check"]
 
@@ -19,6 +22,7 @@ def check(
     *,
     graph: Graph | None = None,
     environment: str | None = None,
+    secret_stores: Collection[str] = BUILT_IN_STORES,
 ) -> Report:
     """Return all findings about a model.
 
@@ -27,7 +31,9 @@ def check(
         capabilities: What each installed database can do, by the DSL class of the container.
         graph: The model's graph if the caller has it already.
         environment: The name of the environment that is to bind the model; None for the model as it is.
+        secret_stores: The names of the installed secret stores.
     """
-    scope = Scope(ecosystem, capabilities, build_graph(ecosystem) if graph is None else graph, environment)
+    graph = build_graph(ecosystem) if graph is None else graph
+    scope = Scope(ecosystem, capabilities, graph, environment, frozenset(secret_stores))
     findings = [found for rule in RULES for found in rule(scope)]
     return Report.of(findings, names=scope.names, streams=len(scope.graph.streams))

@@ -44,7 +44,7 @@ _DUPLICATES = {
     "DS-D001": CodeInfo(_E, "a name used twice"),
     "DS-D002": CodeInfo(_E, "a dataset consumed twice by one group"),
     "DS-D003": CodeInfo(_E, "one container name with different settings"),
-    "DS-D004": CodeInfo(_E, "two credentials that meet in one environment variable"),
+    "DS-D004": CodeInfo(_E, "two credentials that meet in one name of a secret store"),
 }
 _REFERENCES = {
     "DS-R001": CodeInfo(_E, "a sink that is not written store.dataset"),
@@ -61,6 +61,7 @@ _REFERENCES = {
     "DS-R012": CodeInfo(_W, "a hint for an unknown stream or transformer"),
     "DS-R013": CodeInfo(_E, "an unknown environment"),
     "DS-R014": CodeInfo(_E, "an environment that replaces something unknown"),
+    "DS-R015": CodeInfo(_E, "an unknown secret store"),
 }
 _ACCESS = {
     "DS-A001": CodeInfo(_E, "a sink without the producer's approval"),
@@ -123,9 +124,8 @@ _SUPPORT = {
     "DS-S005": CodeInfo(_W, "a policy that is not enforced yet"),
     "DS-S006": CodeInfo(_W, "readers that are not granted yet"),
     "DS-S007": CodeInfo(_E, "dataset checks: not supported yet"),
-    "DS-S008": CodeInfo(_E, "a secret store that is not supported yet"),
     "DS-S009": CodeInfo(_W, "a hint that is not followed yet"),
-    "DS-S010": CodeInfo(_E, "a kind of credential that is not supported yet"),
+    "DS-S010": CodeInfo(_E, "a kind of credential that the database cannot use"),
 }
 
 CODES: dict[str, CodeInfo] = {

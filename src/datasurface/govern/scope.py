@@ -24,6 +24,7 @@ from datasurface.model.effective import (
 from datasurface.model.infrastructure import Container
 from datasurface.model.platform import Platform, YellowPlatform
 from datasurface.model.schema import Dataset
+from datasurface.model.secret_stores import BUILT_IN_STORES
 from datasurface.model.workspace import DatasetGroup, DatasetSink
 
 __all__ = ["PlacedSink", "Rule", "Scope", "closest", "known"]
@@ -48,6 +49,7 @@ class Scope:
 
     Attributes:
         environment: The name of the environment that is to bind the model; None for the model as it is.
+        secret_stores: The names of the installed secret stores.
         names: Full names of schemas and views that are too long, with their physical ones; rules add to it.
     """
 
@@ -55,6 +57,7 @@ class Scope:
     capabilities: CapabilityMap
     graph: Graph
     environment: str | None = None
+    secret_stores: frozenset[str] = BUILT_IN_STORES
     names: dict[str, str] = field(default_factory=dict)
     datastores: tuple[PlacedDatastore, ...] = ()
     workspaces: tuple[PlacedWorkspace, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import field
 from datasurface.model.base import EMPTY_MAPPING, Noun, noun
 from datasurface.model.capture import Every
 from datasurface.model.infrastructure import Container, CredentialLike, EmbeddedPostgres
+from datasurface.model.secret_stores import StoreChoice
 from datasurface.model.vocabulary import AssignStatus, History
 
 __all__ = [
@@ -59,7 +60,8 @@ class YellowPlatform(Platform):
         credential: How to log in there; None inherits the container's.
         histories: What kinds of history it serves.
         keep_batches: For how many batches deltas are kept; -1 for all.
-        secrets: The secret stores it asks, in order; None for environment, then files.
+        secrets: The secret stores it asks, in order; None for environment, then files. The first that can be written
+            to gets new secrets.
         hints: What streams and transformers need, by their name.
     """
 
@@ -68,7 +70,7 @@ class YellowPlatform(Platform):
     credential: CredentialLike = None
     histories: Sequence[History] = (History.LIVE, History.FULL)
     keep_batches: int = 0
-    secrets: Sequence[str] | None = None
+    secrets: Sequence[StoreChoice] | None = None
     locations: Sequence[str] = ()
     replicas: Sequence[ConsumerReplica] = ()
     hints: Mapping[str, Hint] = EMPTY_MAPPING
@@ -115,7 +117,7 @@ class Environment(Noun):
         platforms: What stands in for the platforms of the same names.
         production: Whether it serves production.
         releases: Which tags or branches reach it, as a pattern.
-        secrets: The secret stores it asks, in order.
+        secrets: The secret stores that its platforms ask, in order; None for those that each platform names.
     """
 
     name: str = field(kw_only=False)
@@ -123,4 +125,4 @@ class Environment(Noun):
     platforms: Sequence[Platform] = ()
     production: bool = False
     releases: str | None = None
-    secrets: Sequence[str] | None = None
+    secrets: Sequence[StoreChoice] | None = None

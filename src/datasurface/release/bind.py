@@ -16,11 +16,11 @@ from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import embedded_database
 from datasurface.model.infrastructure import Container, EmbeddedPostgres
 from datasurface.model.platform import Environment, Platform, YellowPlatform
+from datasurface.model.secret_stores import DEFAULT_STORES, StoreChoice
 
 __all__ = ["Binding", "binding_of", "replaced"]
 
 _N = TypeVar("_N", bound=Noun)
-_DEFAULT_STORES = ("environment", "files")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +56,12 @@ class Binding:
         container = self.container(capture.container)
         return capture if container is capture.container else replaced(capture, container=container)
 
-    def secrets(self, platform: YellowPlatform) -> tuple[str, ...]:
+    def secrets(self, platform: YellowPlatform) -> tuple[StoreChoice, ...]:
         """Return the secret stores to ask, in order: the environment's, else the platform's, else the default."""
         own = self.environment.secrets if self.environment else None
         if own is None:
             own = platform.secrets
-        return tuple(_DEFAULT_STORES if own is None else own)
+        return tuple(DEFAULT_STORES if own is None else own)
 
 
 def binding_of(ecosystem: Ecosystem, environment: str | None) -> Binding:

@@ -16,6 +16,7 @@ from datasurface.model.capture import Capture, Every, External
 from datasurface.model.datastore import Guard
 from datasurface.model.infrastructure import Container, Credential, CredentialLike
 from datasurface.model.platform import Hint
+from datasurface.model.secret_stores import StoreChoice
 from datasurface.model.serial import encode
 from datasurface.model.transformer import Code
 from datasurface.model.types import BigInt, DataType, String
@@ -220,7 +221,7 @@ class PlatformSpec(Noun):
         ecosystem: Whose platform it is.
         environment: Which environment binds it; None for the model as it is.
         container: The merge database.
-        secrets: The names of the secret stores to ask, in order.
+        secrets: The secret stores to ask, in order.
     """
 
     name: str = field(kw_only=False)
@@ -228,7 +229,7 @@ class PlatformSpec(Noun):
     environment: str | None = None
     container: Container
     credential: Credential | None = None
-    secrets: Sequence[str] = ("environment", "files")
+    secrets: Sequence[StoreChoice] = ("environment", "files")
     jobs: Sequence[JobSpec] = ()
     views: Sequence[ViewSpec] = ()
 

@@ -16,6 +16,7 @@ from datasurface.graph.build import build_graph
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release
 from datasurface.release.system import with_system
+from datasurface.secrets.resolve import installed_stores
 
 __all__ = ["compile_model", "keep_release", "require_ok"]
 
@@ -35,7 +36,7 @@ def compile_model(folder: Path, environment: str | None = None) -> tuple[Release
         capabilities = capability_map()
         whole = with_system(ecosystem)
         graph = build_graph(whole)
-        report = check(whole, capabilities, graph=graph, environment=environment)
+        report = check(whole, capabilities, graph=graph, environment=environment, secret_stores=installed_stores())
         release = compile_release(ecosystem, graph, report.findings, environment=environment, capabilities=capabilities)
     return release, report
 

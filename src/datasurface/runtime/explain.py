@@ -18,7 +18,6 @@ from datasurface.runtime.embedded import embedded_of
 from datasurface.runtime.facts import PlatformFacts, read_facts
 from datasurface.runtime.folder import ModelFolder, unknown_stream
 from datasurface.runtime.status import StreamStatus, every_text, stream_status
-from datasurface.secrets.resolve import resolve
 
 __all__ = ["Explanation", "explain", "now_sentences"]
 
@@ -202,7 +201,7 @@ def _now(
         yield "the model folder no longer asks for it: the next `datasurface apply` ends it"
     if not isinstance(job.source, EmbeddedPostgres):
         try:
-            resolve(job.credential, spec.secrets, model.environ)
+            model.secrets(spec).find(job.credential)
         except DataSurfaceError as error:
             yield f"its source cannot be logged in to from here: {error.message}"
     if status is not None:

@@ -20,6 +20,7 @@ from datasurface.release.job import PlatformSpec
 from datasurface.release.system import with_system
 from datasurface.runtime.compile_model import compile_model
 from datasurface.runtime.platform import RunningPlatform, open_platform
+from datasurface.secrets.keyring import Keyring
 
 __all__ = ["ModelFolder", "checked_folder", "read_folder", "unknown_stream"]
 
@@ -47,6 +48,10 @@ class ModelFolder:
         """Whether the model's only platform is an embedded one, which nobody else can depend on."""
         specs = self.release.platforms
         return len(specs) == 1 and isinstance(specs[0].container, EmbeddedPostgres)
+
+    def secrets(self, spec: PlatformSpec) -> Keyring:
+        """Return where the secrets of a platform are looked up."""
+        return Keyring.of(spec, self.folder, self.environ)
 
     @contextmanager
     def open(self) -> Iterator[list[tuple[RunningPlatform, PlatformSpec]]]:

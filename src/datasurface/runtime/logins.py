@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from datasurface.databases.base import Login, Source, adapter_for
@@ -13,7 +13,8 @@ from datasurface.model.infrastructure import Container, Credential, EmbeddedPost
 from datasurface.model.vocabulary import Tls
 from datasurface.runtime.local import ensure_database, folder_for, start
 from datasurface.secrets.base import Secret
-from datasurface.secrets.resolve import resolve
+from datasurface.secrets.keyring import Keyring
+from datasurface.secrets.masking import remember
 
 __all__ = ["Logins", "open_store"]
 
@@ -24,12 +25,13 @@ class Logins:
     Attributes:
         folder: The model folder.
         environ: The variables that hold secrets and the places of embedded servers.
+        secrets: Where the secrets of credentials are looked up.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], stores: Sequence[str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], secrets: Keyring) -> None:
         self.folder = folder
         self.environ = environ
-        self._stores = stores
+        self.secrets = secrets
         self._sources: dict[tuple[Container, Credential | None], Source] = {}
         self._lock = threading.Lock()
 
@@ -39,8 +41,7 @@ class Logins:
         Raises:
             SecretError: it is absent or incomplete.
         """
-        secret = resolve(credential, self._stores, self.environ)
-        return Secret() if secret is None else secret
+        return self.secrets.locate(credential).secret
 
     def login(self, container: Container, credential: Credential | None) -> Login:
         """Return how to reach a container; an embedded server is started if it does not run.
@@ -51,14 +52,22 @@ class Logins:
         """
         if isinstance(container, EmbeddedPostgres):
             return self._embedded(container)
-        secret = resolve(credential, self._stores, self.environ)
-        user = secret.user if secret else None
-        password = secret.password if secret else None
-        return Login(container=container, user=user, password=password, folder=self.folder)
+        return self._external(container, credential, self.secrets.find(credential))
+
+    def _external(self, container: Container, credential: Credential | None, secret: Secret | None) -> Login:
+        return Login(
+            container=container,
+            user=secret.user if secret else None,
+            password=secret.password if secret else None,
+            folder=self.folder,
+            renew=lambda: self._external(container, credential, self.secrets.find(credential)),
+            refused=lambda: self._external(container, credential, self.secrets.refresh(credential)),
+        )
 
     def _embedded(self, container: EmbeddedPostgres) -> Login:
         server = start(folder_for(self.folder, container.name, self.environ))
         database = container.database or "datasurface"
+        remember([server.password])
         ensure_database(server, database)
         reached = PostgresDatabase(
             container.name,
@@ -74,6 +83,7 @@ class Logins:
             user=server.user,
             password=server.password,
             folder=self.folder,
+            own=True,
             renew=lambda: self._embedded(container),
         )
 

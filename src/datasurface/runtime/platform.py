@@ -16,6 +16,7 @@ from datasurface.errors import DataSurfaceError, NothingActiveError, SourceError
 from datasurface.names import platform_schema
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.runtime.logins import Logins, open_store
+from datasurface.secrets.keyring import Keyring
 from datasurface.store.releases import active_spec, job_of
 from datasurface.store.schema_version import PlatformIdentity, is_older, upgrade, verify_identity
 from datasurface.store.tables import platform as platform_table
@@ -103,7 +104,7 @@ def open_platform(spec: PlatformSpec, folder: Path, environ: Mapping[str, str]) 
     Raises:
         StoreError: it is out of reach, or belongs to another ecosystem or environment.
     """
-    logins = Logins(folder, environ, spec.secrets)
+    logins = Logins(folder, environ, Keyring.of(spec, folder, environ))
     limit = adapter_for(spec.container).capabilities.name_limit
     schema = platform_schema(spec.name, limit)
     store = open_store(logins, spec.container, spec.credential)

@@ -24,7 +24,6 @@ from datasurface.runtime.local import LocalServer, folder_for, start
 from datasurface.runtime.local.place import give_to_owner, write_whole
 from datasurface.runtime.local.reader import ensure_reader
 from datasurface.runtime.platform import RunningPlatform
-from datasurface.secrets.resolve import resolve
 
 __all__ = ["Address", "owner_address", "workspace_address"]
 
@@ -68,7 +67,7 @@ def owner_address(model: ModelFolder) -> Address:
     if isinstance(container, EmbeddedPostgres):
         server = start(folder_for(model.folder, container.name, model.environ))
         return _local(server, container.database or "datasurface", server.user, server.password, ())
-    secret = resolve(spec.credential, spec.secrets, model.environ)
+    secret = model.secrets(spec).find(spec.credential)
     return _external(spec, secret.user if secret else None, secret.password if secret else None, ())
 
 

@@ -5,18 +5,23 @@ A secret's values leave a `Secret` only through its fields: never through `repr`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from datasurface.errors import SecretError
 from datasurface.model.infrastructure import Credential
+from datasurface.model.secret_stores import StoreChoice
 from datasurface.model.vocabulary import CredentialKind
 from datasurface.secrets.masking import remember
 
 __all__ = [
+    "Pieces",
     "Secret",
     "SecretStore",
+    "StoreFactory",
+    "Surroundings",
     "WritableStore",
     "assemble",
     "optional_pieces",
@@ -50,12 +55,28 @@ class Secret:
         return f"Secret({', '.join(held)})"
 
 
-class SecretStore(Protocol):
-    """Somewhere that holds secrets by the names of credentials.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a store is opened.
 
-    A store is made by calling what its entry point names, in the group `datasurface.secrets`, with the environment's
-    variables.
+    Attributes:
+        environ: The variables of the process.
+        ecosystem: Whose secrets are looked for; empty where no model is at hand.
+        environment: The environment that binds the model; None for the model as it is.
+        folder: The model folder, where relative paths start.
     """
+
+    environ: Mapping[str, str]
+    ecosystem: str = ""
+    environment: str | None = None
+    folder: Path = Path()
+
+
+class SecretStore(Protocol):
+    """Somewhere that holds secrets by the names of credentials."""
+
+    keeps: float
+    """For how many seconds an answer may be kept: 0 for what is as near as the process itself."""
 
     def lookup(self, credential: Credential) -> Secret | None:
         """Return the secret, or None if the store has nothing under that name.
@@ -77,6 +98,11 @@ class WritableStore(SecretStore, Protocol):
     A new secret is staged, given to what it logs in to, proved there, and then promoted. Each step is done whole or
     not at all, whatever is killed meanwhile.
     """
+
+    @property
+    def accepts_new(self) -> bool:
+        """Whether new secrets may go there, as it is set up."""
+        ...
 
     def stage(self, credential: Credential, secret: Secret) -> None:
         """Keep a secret as the one to come, in place of an earlier one; `lookup` does not see it.
@@ -111,6 +137,9 @@ class WritableStore(SecretStore, Protocol):
         ...
 
 
+StoreFactory = Callable[[StoreChoice, Surroundings], SecretStore]
+"""What an entry point of the group `datasurface.secrets` names: opens a store, by its name alone or with settings."""
+
 _REQUIRED: dict[CredentialKind, tuple[str, ...]] = {
     CredentialKind.PASSWORD: ("user", "password"),
     CredentialKind.TOKEN: ("token",),
@@ -122,6 +151,27 @@ _OPTIONAL: dict[CredentialKind, tuple[str, ...]] = {
     CredentialKind.KEY_PAIR: ("password",),
     CredentialKind.CERTIFICATE: ("user", "password"),
 }
+
+
+class Pieces(Mapping[str, str]):
+    """The pieces of a secret by name; what shows the variables of a traceback's frames does not show them."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: Mapping[str, str]) -> None:
+        self._pieces = pieces
+
+    def __getitem__(self, name: str) -> str:
+        return self._pieces[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pieces)
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def __repr__(self) -> str:
+        return f"Pieces({', '.join(f'{name}=***' for name in self._pieces)})"
 
 
 def required_pieces(kind: CredentialKind) -> tuple[str, ...]:
@@ -146,7 +196,7 @@ def assemble(credential: Credential, read: Callable[[str], str | None], place: C
         SecretError: some pieces are there and a required one is not.
     """
     required, optional = required_pieces(credential.kind), optional_pieces(credential.kind)
-    found = {name: value for name in (*required, *optional) if (value := read(name)) is not None}
+    found = Pieces({name: value for name in (*required, *optional) if (value := read(name)) is not None})
     if not found:
         return None
     missing = [place(name) for name in required if name not in found]
@@ -158,14 +208,14 @@ def assemble(credential: Credential, read: Callable[[str], str | None], place: C
     return Secret(**found)
 
 
-def pieces_of(credential: Credential, secret: Secret) -> dict[str, str]:
+def pieces_of(credential: Credential, secret: Secret) -> Pieces:
     """Return the pieces of a secret that a credential of this kind has, by the fields' names.
 
     Raises:
         SecretError: a required one is absent.
     """
     required, optional = required_pieces(credential.kind), optional_pieces(credential.kind)
-    found = {name: value for name in (*required, *optional) if (value := getattr(secret, name)) is not None}
+    found = Pieces({name: value for name in (*required, *optional) if (value := getattr(secret, name)) is not None})
     missing = [name for name in required if name not in found]
     if missing:
         raise SecretError(f"the new secret of credential {credential.name!r} has no {' and no '.join(missing)}")

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from typing import Self
 
 from datasurface.model.infrastructure import Credential
-from datasurface.secrets.base import Secret, assemble, required_pieces
+from datasurface.model.secret_names import variable_stem
+from datasurface.model.secret_stores import StoreChoice
+from datasurface.secrets.base import Secret, Surroundings, assemble, required_pieces
 
 __all__ = ["EnvironmentStore", "variable"]
-
-_OTHER = re.compile(r"[^A-Z0-9_]")
 
 
 def variable(credential: str, piece: str) -> str:
     """Return the variable that holds a piece of a credential's secret: the name in upper case, others as `_`."""
-    return f"DATASURFACE_{_OTHER.sub('_', credential.upper())}_{piece.upper()}"
+    return f"{variable_stem(credential)}{piece.upper()}"
 
 
 class EnvironmentStore:
     """Finds secrets in variables. A variable that is empty counts as not set."""
 
+    keeps: float = 0
+
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+
+    @classmethod
+    def opened(cls, _: StoreChoice, surroundings: Surroundings) -> Self:
+        """Return the store of this process."""
+        return cls(surroundings.environ)
 
     def __repr__(self) -> str:
         return "EnvironmentStore()"

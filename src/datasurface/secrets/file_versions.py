@@ -41,14 +41,15 @@ class Versions:
         """Return the folder that holds the current version, or None if there is none."""
         if self._current.is_dir():
             return self._current
-        if self.pending() is not None and self._previous.is_dir():
-            return self._previous
-        return self._current if self._current.is_dir() else None
+        with self._still():
+            if not self._current.is_dir() and self._newest() is not None and self._previous.is_dir():
+                return self._previous
+            return self._current if self._current.is_dir() else None
 
     def pending(self) -> Path | None:
         """Return the folder of the version to come, or None if there is none."""
-        found = self._all_pending()
-        return found[-1] if found else None
+        with self._still():
+            return self._newest()
 
     def stage(self, pieces: Mapping[str, str]) -> None:
         """Write a version to come, in place of one that was there.
@@ -62,8 +63,8 @@ class Versions:
                 self._discard(self._previous)
             written = self._kept / f"writing.{uuid.uuid4().hex}"
             _make_folder(written)
-            for name, value in pieces.items():
-                _write(written / name, value)
+            for name in pieces:
+                _write(written, name, pieces)
             _sync(written)
             number = int(earlier[-1].suffix[1:]) + 1 if earlier else 1
             written.rename(self._kept / f"pending.{number}")
@@ -74,7 +75,7 @@ class Versions:
     def promote(self) -> bool:
         """Make the version to come the current one and keep the former; False if there is none to come."""
         with self._alone():
-            coming = self.pending()
+            coming = self._newest()
             if coming is None:
                 return False
             if self._current.is_dir():
@@ -97,9 +98,27 @@ class Versions:
                 self._discard(self._current)
             _sync(self._root)
 
+    def _newest(self) -> Path | None:
+        found = self._all_pending()
+        return found[-1] if found else None
+
     def _all_pending(self) -> list[Path]:
         found = [path for path in self._kept.glob("pending.*") if path.suffix[1:].isdecimal()]
         return sorted(found, key=lambda path: int(path.suffix[1:]))
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Read while no writer is between two renames."""
+        try:
+            descriptor = os.open(self._own / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # nothing was ever written here, or it is not ours to read
+            yield
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -124,7 +143,7 @@ class Versions:
     def _recover(self) -> None:
         for folder in (self._own / "discarded", self._kept.parent, self._kept):
             _make_folder(folder)
-        if not self._current.is_dir() and self._previous.is_dir() and self.pending() is not None:
+        if not self._current.is_dir() and self._previous.is_dir() and self._newest() is not None:
             self._previous.rename(self._current)
             _sync(self._root)
         for left in (*self._kept.glob("writing.*"), *(self._own / "discarded").iterdir()):
@@ -154,12 +173,15 @@ def _make_folder(path: Path) -> None:
     _sync(path.parent)
 
 
-def _write(path: Path, value: str) -> None:
+def _write(folder: Path, name: str, pieces: Mapping[str, str]) -> None:
     """Write one piece so that it is read back as it is: one newline at a file's end is no part of it."""
+    path = folder / name
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)
-        file.write((value if value.endswith("\r") else f"{value}\n").encode())
+        file.write(pieces[name].encode())
+        if not pieces[name].endswith("\r"):
+            file.write(b"\n")
         file.flush()
         os.fsync(descriptor)
     _give_to_owner(path)

@@ -14,7 +14,8 @@ from typing import Self
 
 from datasurface.errors import SecretError
 from datasurface.model.infrastructure import Credential
-from datasurface.secrets.base import Secret, assemble, pieces_of, required_pieces
+from datasurface.model.secret_stores import FileSecrets, StoreChoice
+from datasurface.secrets.base import Secret, Surroundings, assemble, pieces_of, required_pieces
 from datasurface.secrets.file_versions import KEPT, Versions
 
 __all__ = ["FOLDER_VARIABLE", "FileStore"]
@@ -32,14 +33,30 @@ _MOUNTED = "..data"
 class FileStore:
     """Finds secrets in files, one a piece, and writes them. One newline at a file's end is not part of the secret."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    keeps: float = 0
+
+    def __init__(self, environ: Mapping[str, str], *, read_only: bool = False) -> None:
         folder = environ.get(FOLDER_VARIABLE)
         self._root = Path(folder) if folder else None
+        self._read_only = read_only
+
+    @classmethod
+    def opened(cls, choice: StoreChoice, surroundings: Surroundings) -> Self:
+        """Return the store in the folder that the model names, or the variable."""
+        if not isinstance(choice, FileSecrets):
+            return cls(surroundings.environ)
+        folder = surroundings.folder / Path(choice.path).expanduser()
+        return cls({FOLDER_VARIABLE: str(folder)}, read_only=choice.read_only)
 
     @classmethod
     def at(cls, root: Path) -> Self:
         """Return the store in a given folder; writing makes the folder."""
         return cls({FOLDER_VARIABLE: str(root)})
+
+    @property
+    def accepts_new(self) -> bool:
+        """Whether there is a folder that may be written into."""
+        return self._root is not None and not self._read_only
 
     def __repr__(self) -> str:
         return f"FileStore({self._root})"
@@ -114,7 +131,9 @@ class FileStore:
             except OSError as error:
                 raise SecretError(f"cannot look into {folder}: {error.strerror}") from error
             try:
-                return self._secret(credential, folder, descriptor)
+                secret = self._secret(credential, folder, descriptor)
+                if secret is not None or _is(find(), descriptor):
+                    return secret
             except SecretError:
                 if _is(find(), descriptor):
                     raise
@@ -134,6 +153,8 @@ class FileStore:
         )
 
     def _writable(self, credential: Credential) -> Versions:
+        if self._read_only:
+            raise SecretError(f"the secret store in {self._root} is read only", hint="FileSecrets(read_only=False)")
         if self._root is None:
             raise SecretError(
                 "the secret store files has no folder to write into", hint=f"set {FOLDER_VARIABLE} to one of your own"
@@ -215,8 +236,7 @@ def _read(name: str, path: Path, folder: int) -> str | None:
         if found.st_mode & _forbidden(found, path):
             raise SecretError(f"others may read or write {path}", hint=f"chmod 600 {path}")
         _refuse_stranger(path, found)
-        content = file.read(_LONGEST + 1)
-    text = _text(content)
+        text = _text(file.read(_LONGEST + 1))
     if text is None:
         raise SecretError(f"{path} is no text of at most 1 MiB in UTF-8")
     return text

@@ -127,6 +127,12 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("ConsumerReplica", {"name": REQUIRED}, {"container": REQUIRED, "workspaces": REQUIRED, "every": "1 hour"}),
     ("Environment", {"name": REQUIRED}, {"containers": {}, "platforms": (), "production": False, "releases": None,
         "secrets": None}),
+    ("EnvironmentSecrets", {}, {}),
+    ("FileSecrets", {"path": REQUIRED}, {"read_only": False}),
+    ("KubernetesSecrets", {}, {"namespace": None, "context": None, "prefix": "datasurface", "adopt": False,
+        "read_only": False}),
+    ("AwsSecrets", {}, {"region": None, "kms_key": None, "prefix": "datasurface", "adopt": False, "read_only": False}),
+    ("AzureKeyVault", {"vault": REQUIRED}, {"prefix": "datasurface", "adopt": False, "read_only": False}),
     ("Classification", {"name": REQUIRED}, {"level": 0, "scheme": ""}),
     *[(name, {"classifications": REQUIRED}, {"doc": ""}) for name in
         ("AllowedClassifications", "ForbiddenClassifications")],

@@ -47,6 +47,12 @@ _REFUSED = re.compile(
     r"password authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|permission denied|"
     r"role .* is not permitted|certificate|server does not support SSL"
 )
+_OTHER_LOGIN = re.compile(r'password authentication failed|role ".*" does not exist|is not permitted to log in')
+"""Refusals that a rotated secret explains."""
+
+
+class _LoginRefusedError(SourceError):
+    """The server does not know this user with this password."""
 
 
 def parameters(login: Login) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def parameters(login: Login) -> dict[str, Any]:
     }
     if login.user is not None:
         given |= _NOT_FROM_ENVIRONMENT
-    if login.renew is not None:
+    if login.own:
         given |= OWN_SERVER
     return {
         "application_name": "datasurface",
@@ -84,12 +90,22 @@ def connect(login: Login) -> psycopg.Connection[Any]:
         TransientError: the server cannot be reached now.
     """
     login = login.current()
+    opened = _connection(login)
+    if isinstance(opened, _LoginRefusedError) and (another := login.another()) is not None:
+        opened = _connection(another)
+    if isinstance(opened, DataSurfaceError):
+        raise opened
+    return opened
+
+
+def _connection(login: Login) -> psycopg.Connection[Any] | DataSurfaceError:
+    """Return a connection, or why there is none: raised elsewhere, because the driver's frames hold the password."""
     try:
         connection = psycopg.connect(**parameters(login), autocommit=True, prepare_threshold=3)
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
         connection.execute(f"SELECT {calls}".encode())
     except psycopg.Error as error:
-        raise _connection_error(error, login) from None
+        return _connection_error(error, login)
     connection.autocommit = False
     return connection
 
@@ -97,6 +113,8 @@ def connect(login: Login) -> psycopg.Connection[Any]:
 def _connection_error(error: psycopg.Error, login: Login) -> DataSurfaceError:
     text = _without_password(str(error), login)
     message = f"cannot connect to {login.container.label()}: {text}"
+    if _OTHER_LOGIN.search(text) or (error.sqlstate or "") in {"28P01", "28000"}:
+        return _LoginRefusedError(message, hint="check user and password, then run `datasurface doctor`")
     if _REFUSED.search(text) or (error.sqlstate or "").startswith(("28", "3D")):
         return SourceError(message, hint="check database, user and password, then run `datasurface doctor`")
     return TransientError(message, hint="is the server running and reachable from here?")

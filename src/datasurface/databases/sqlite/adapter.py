@@ -25,6 +25,7 @@ class SqliteAdapter:
     capabilities = Capabilities(
         database="SQLite",
         containers=("SqliteDatabase",),
+        credentials=frozenset(),
         captures=frozenset({"Snapshot"}),
         name_limit=1_000_000,
     )

@@ -12,6 +12,7 @@ from datasurface.govern.rules import (
     physical,
     platforms,
     references,
+    stores,
     support,
     transformers,
     types,
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     references.replicas,
     references.hints,
     references.environments,
+    stores.secret_stores,
     access.sinks,
     access.workspaces,
     keys.keys,
@@ -68,7 +70,6 @@ RULES: tuple[Rule, ...] = (
     support.policies,
     support.workspaces,
     support.datasets,
-    support.secrets,
     support.hints,
     support.credentials,
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from datasurface.govern.holders import HeldContainer, HeldCredential
 from datasurface.govern.paths import shown, sink_path, step, store_path, workspace_path
 from datasurface.govern.report import Finding, finding, position_of
+from datasurface.govern.rules.stores import kinds_of_stores
 from datasurface.govern.scope import Scope
 from datasurface.model.effective import sinks_of
+from datasurface.model.secret_names import NAMED_STORES, variable_stem
 
 __all__ = ["containers", "credentials", "names", "schemas_of_stores", "sinks"]
 
@@ -120,14 +122,22 @@ def _container_place(held: HeldContainer) -> tuple[str, int, str]:
 
 
 def credentials(scope: Scope) -> Iterator[Finding]:
-    """DS-D004: no two credentials would be looked for in the same environment variable."""
+    """DS-D004: no two credentials would be looked for under the same name of a store that is asked."""
+    for kind in sorted(kinds_of_stores(scope)):
+        if kind == "environment":
+            yield from _meeting(scope, variable_stem, "the variables {name}…")
+        elif kind in NAMED_STORES:
+            name = partial(NAMED_STORES[kind], "datasurface", scope.ecosystem.name, None)
+            yield from _meeting(scope, name, f"the secret {{name}} of the store {kind}")
+
+
+def _meeting(scope: Scope, name_of: Callable[[str], str], where: str) -> Iterator[Finding]:
     meeting: dict[str, dict[str, HeldCredential]] = {}
     for held in scope.credentials:
-        variable = re.sub(r"[^A-Z0-9_]", "_", held.credential.name.upper())
-        meeting.setdefault(variable, {}).setdefault(held.credential.name, held)
-    for variable, by_name in meeting.items():
+        meeting.setdefault(name_of(held.credential.name), {}).setdefault(held.credential.name, held)
+    for name, by_name in meeting.items():
         first, *others = sorted(by_name)
-        for name in others:
-            held = by_name[name]
-            message = f"the credentials {shown(first)} and {shown(name)} meet in the variables DATASURFACE_{variable}_…"
+        for other in others:
+            held = by_name[other]
+            message = f"the credentials {shown(first)} and {shown(other)} meet in {where.format(name=name)}"
             yield finding("DS-D004", held.credential, held.path, message, "rename one of the two", holder=held.holder)

@@ -8,7 +8,7 @@ from datasurface.govern.paths import shown, step, store_path, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope
 from datasurface.model.effective import capture_credential, platform_credential
-from datasurface.model.infrastructure import Credential
+from datasurface.model.infrastructure import Container, Credential
 from datasurface.model.platform import PrimaryIngestion
 from datasurface.model.vocabulary import CredentialKind
 
@@ -20,11 +20,9 @@ __all__ = [
     "hints",
     "policies",
     "replicas",
-    "secrets",
     "workspaces",
 ]
 
-_STORES = ("environment", "files")
 _NOT_FOLLOWED = ("cpu", "memory", "timeout")
 
 
@@ -99,15 +97,6 @@ def datasets(scope: Scope) -> Iterator[Finding]:
                 yield finding("DS-S007", dataset, path, message, "remove checks=: rows would be published unchecked")
 
 
-def secrets(scope: Scope) -> Iterator[Finding]:
-    """DS-S008: secret stores other than the environment and files."""
-    for platform in scope.yellow:
-        for name in sorted(set(platform.secrets or ()) - set(_STORES)):
-            message = f"the secret store {shown(name)} is not supported yet by platform {platform.name}"
-            hint = f"secret stores now: {', '.join(_STORES)}"
-            yield finding("DS-S008", platform, step("", "platform", platform.name), message, hint)
-
-
 def hints(scope: Scope) -> Iterator[Finding]:
     """DS-S009: hints that are not followed: of streams all but connections, of transformers only the cpu."""
     code = {w.workspace.transformer.name for w in scope.workspaces if w.workspace.transformer is not None}
@@ -132,22 +121,25 @@ def hints(scope: Scope) -> Iterator[Finding]:
 
 
 def credentials(scope: Scope) -> Iterator[Finding]:
-    """DS-S010: credentials that are no user and password."""
+    """DS-S010: credentials of a kind that the database cannot be logged in to with."""
     for placed in scope.datastores:
-        carriers = scope.carriers(placed.datastore)
+        carriers, capture = scope.carriers(placed.datastore), placed.datastore.capture
         credential = capture_credential(placed.datastore)
-        if carriers and credential is not None and placed.datastore.capture is not None:
-            yield from _kind(placed.datastore.capture, store_path(placed), credential, ", ".join(carriers))
+        if carriers and credential is not None and capture is not None:
+            yield from _kind(scope, capture, store_path(placed), credential, capture.container)
     for platform in scope.yellow:
         credential = platform_credential(platform)
         if credential is not None:
-            yield from _kind(platform, step("", "platform", platform.name), credential, platform.name)
+            path = step("", "platform", platform.name)
+            yield from _kind(scope, platform, path, credential, platform.container)
 
 
-def _kind(subject: object, path: str, credential: Credential, platform: str) -> Iterator[Finding]:
-    if credential.kind is not CredentialKind.PASSWORD:
-        kind = credential.kind.value.replace("_", " ")
-        message = (
-            f"the credential {shown(credential.name)} is a {kind}, which is not supported yet by platform {platform}"
-        )
-        yield finding("DS-S010", subject, path, message, "use a user and a password: CredentialKind.PASSWORD")
+def _kind(scope: Scope, subject: object, path: str, credential: Credential, container: Container) -> Iterator[Finding]:
+    capabilities = scope.capabilities_of(container)
+    if capabilities is None or credential.kind.value in capabilities.credentials:
+        return
+    kind = credential.kind.value.replace("_", " ")
+    message = f"the credential {shown(credential.name)} is a {kind}, which {capabilities.database} cannot use"
+    usable = sorted(known.name for known in CredentialKind if known.value in capabilities.credentials)
+    hint = f"use CredentialKind.{' or '.join(usable)}" if usable else "leave the credential away: it has no logins"
+    yield finding("DS-S010", subject, path, message, hint)

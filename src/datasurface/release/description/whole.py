@@ -8,6 +8,7 @@ from datasurface.model.infrastructure import Container, Vendor
 from datasurface.model.ownership import Repository
 from datasurface.model.platform import Environment, Platform, YellowPlatform
 from datasurface.model.policy import Policy
+from datasurface.model.secret_stores import store_label
 from datasurface.release.bind import Binding, binding_of, replaced
 from datasurface.release.description.base import Described, Fact
 from datasurface.release.description.consumers import describe_workspace
@@ -101,7 +102,9 @@ def _platform(platform: Platform, binding: Binding) -> Described:
             ),
             "histories": Fact(tuple([h.value for h in platform.histories])),
             "keep_batches": Fact(platform.keep_batches),
-            "secrets": Fact(binding.secrets(platform), inherited=platform.secrets is None),
+            "secrets": Fact(
+                tuple([store_label(choice) for choice in binding.secrets(platform)]), inherited=platform.secrets is None
+            ),
         }
     facts["doc"] = Fact(str(getattr(platform, "doc", "")) or None)
     return Described(kind="platform", name=platform.name, reference=platform.name, noun=platform, facts=facts)

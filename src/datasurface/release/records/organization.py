@@ -11,6 +11,7 @@ from datasurface.model.effective import owner_of_team, owner_of_zone
 from datasurface.model.infrastructure import Container
 from datasurface.model.platform import Environment
 from datasurface.model.policy import Policy
+from datasurface.model.secret_stores import store_label
 from datasurface.release.records.base import Record, Value, classifications, declared, joined, joined_or_none, owned
 from datasurface.release.tables import (
     EcosystemRow,
@@ -94,7 +95,7 @@ def _environment(environment: Environment) -> Iterator[Record]:
             "name": environment.name,
             "production": environment.production,
             "releases": environment.releases,
-            "secrets": joined_or_none(environment.secrets),
+            "secrets": joined_or_none(None if environment.secrets is None else map(store_label, environment.secrets)),
             **declared(environment),
         },
     )

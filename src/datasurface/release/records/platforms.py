@@ -8,6 +8,7 @@ from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import platform_credential
 from datasurface.model.infrastructure import Container
 from datasurface.model.platform import Assign, Platform, PrimaryIngestion, YellowPlatform
+from datasurface.model.secret_stores import store_label
 from datasurface.release.bind import Binding, replaced
 from datasurface.release.records.base import Record, declared, every_text, joined
 from datasurface.release.tables import AssignmentRow, PlatformRow, ReplicaRow
@@ -48,7 +49,7 @@ def _platform(platform: Platform, binding: Binding) -> Record:
         "credential": credential.name if credential else None,
         "histories": joined(h.value for h in getattr(platform, "histories", ())),
         "keep_batches": yellow.keep_batches if yellow else None,
-        "secrets": joined(binding.secrets(yellow)) if yellow else None,
+        "secrets": joined(map(store_label, binding.secrets(yellow))) if yellow else None,
         "locations": joined(getattr(platform, "locations", ())),
         "doc": str(getattr(platform, "doc", "")),
         **declared(platform),

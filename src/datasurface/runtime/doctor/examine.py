@@ -17,7 +17,7 @@ from datasurface.runtime.facts import PlatformFacts, read_facts
 from datasurface.runtime.folder import ModelFolder, checked_folder
 from datasurface.runtime.logins import Logins
 from datasurface.runtime.platform import open_platform
-from datasurface.secrets.resolve import resolve
+from datasurface.secrets.keyring import Keyring
 
 __all__ = ["examine", "streams"]
 
@@ -59,7 +59,7 @@ def _machine(model: ModelFolder) -> Iterator[Check]:
 def _platform(model: ModelFolder, spec: PlatformSpec) -> Iterator[Check]:
     """Yield what a platform's merge database is like, and its streams."""
     if not isinstance(spec.container, EmbeddedPostgres):
-        yield from _secret(spec.credential, spec, model.environ)
+        yield from _secret(spec.credential, model.secrets(spec))
     if reached := network(spec.container):
         yield reached
     try:
@@ -98,10 +98,10 @@ def _sources(model: ModelFolder) -> Iterator[Check]:
         used: dict[tuple[Container, Credential | None], list[JobSpec]] = {}
         for job in (j for j in spec.jobs if j.transformer is None):
             used.setdefault((job.source, job.credential), []).append(job)
-        logins = Logins(model.folder, model.environ, spec.secrets)
+        logins = Logins(model.folder, model.environ, model.secrets(spec))
         for (container, credential), jobs in used.items():
             if not isinstance(container, EmbeddedPostgres):
-                secret = list(_secret(credential, spec, model.environ))
+                secret = list(_secret(credential, logins.secrets))
                 yield from secret
                 if any(check.verdict == "fail" for check in secret):
                     continue
@@ -110,13 +110,14 @@ def _sources(model: ModelFolder) -> Iterator[Check]:
             yield from source(logins, container, credential, jobs)
 
 
-def _secret(credential: Credential | None, spec: PlatformSpec, environ: Mapping[str, str]) -> Iterator[Check]:
+def _secret(credential: Credential | None, secrets: Keyring) -> Iterator[Check]:
+    """Yield in which store a secret is found; never the secret."""
     if credential is None:
         return
     subject = f"secret {credential.name}"
     try:
-        resolve(credential, spec.secrets, environ)
+        found = secrets.locate(credential)
     except DataSurfaceError as error:
         yield failed(subject, error)
     else:
-        yield passed(subject, f"found ({credential.kind.value})")
+        yield passed(subject, f"found in {found.store} ({credential.kind.value})")
