@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datasurface.databases.base import Login
 from datasurface.release.job import JobColumn, JobDataset
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 __all__ = ["CodeDatabase", "CodeSession", "Moment", "Rows"]
 

@@ -27,7 +27,7 @@ from datasurface.transform.instruction import Instruction
 __all__ = ["main"]
 
 _PR_SET_PDEATHSIG = 1
-_OURS = str(Path(__file__).parent)
+_OURS = str(Path(__file__).parents[1]) + os.sep
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
     try:
         _run(instruction)
     except Exception as error:  # noqa: BLE001 - whatever the code raises is reported
-        traceback.print_exc()
+        _print(error)
         _report({"error": _said(error), "where": _where(error), "transient": isinstance(error, TransientError)})
         return 1
     _report({"ok": True})
@@ -87,6 +87,14 @@ def _report(result: dict[str, object]) -> None:
         json.dump(result, pipe)
 
 
+def _print(error: Exception) -> None:
+    """Print the error with the lines of the user's code that led to it; an error without any is told by its message."""
+    frames = _own_frames(error)
+    if frames:
+        print("Traceback of the code:", *traceback.format_list(frames), sep="\n", file=sys.stderr)  # noqa: T201 - for its log
+        print(*traceback.format_exception_only(error), file=sys.stderr)  # noqa: T201 - as above
+
+
 def _said(error: Exception) -> str:
     if isinstance(error, DataSurfaceError):
         return error.message
@@ -96,9 +104,13 @@ def _said(error: Exception) -> str:
 
 def _where(error: Exception) -> str:
     """Return the innermost line of the user's code, as file and line; empty if there is none."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if not f.filename.startswith((_OURS, "<frozen"))]
+    own = _own_frames(error)
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
+
+
+def _own_frames(error: Exception) -> list[traceback.FrameSummary]:
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f for f in frames if not f.filename.startswith((_OURS, "<frozen"))]
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection
 
 from datasurface.databases.base import Login
 from datasurface.databases.code import Moment, Rows
@@ -17,6 +16,9 @@ from datasurface.databases.postgres.connect import connect, explain, is_transien
 from datasurface.errors import SourceError, TransientError
 from datasurface.model.types import Json, Map, Struct, Variant
 from datasurface.release.job import JobColumn, JobDataset
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection  # the code's own process does without
 
 __all__ = ["PostgresCode", "PostgresSession"]
 
