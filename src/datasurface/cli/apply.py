@@ -13,6 +13,7 @@ from datasurface.cli.plan import print_plan, show_errors
 from datasurface.cli.session import Session, model_options
 from datasurface.engine.operation import Operation
 from datasurface.errors import ApplyBlockedError
+from datasurface.release.archive import archive_of
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.compile_model import keep_release
@@ -66,7 +67,8 @@ def _apply(model: ModelFolder, todo: list[_Planned], *, prune: bool) -> int:
     path = keep_release(model.release, model.folder)
     waits = False
     for running, spec, plan in todo:
-        applied = apply_plan(running, spec, plan, model.release.model_json, prune=prune, told=_tell)
+        tables = archive_of(model.release, spec)
+        applied = apply_plan(running, spec, plan, model.release.model_json, tables=tables, prune=prune, told=_tell)
         _conclude(plan, applied)
         waits = waits or bool(applied.waiting)
     click.echo(f"release kept in {path}")

@@ -99,7 +99,7 @@ class _Demo:
             keep_release(model.release, self._folder)
             with model.open() as opened:
                 for running, spec in opened:
-                    applied = plan_and_apply(running, spec, model.release.digest, model.release.model_json)
+                    applied = plan_and_apply(running, spec, model.release)
                     for operation, reason in applied.waiting:
                         raise StoreError(f"{operation.sentence()}: {reason}")
                     self._teller.line(

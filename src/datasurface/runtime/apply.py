@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,10 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datasurface.engine.operation import Operation
 from datasurface.errors import ApplyBlockedError, StreamBusyError
+from datasurface.release.archive import ArchivePart, archive_of
+from datasurface.release.compile import Release
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform, identity_of
-from datasurface.store.releases import activate
+from datasurface.store.releases import activate, keep_tables
 from datasurface.store.schema_version import enroll
 from datasurface.store.streams import Claim, claim, dataset_states, hold, owner_name, release, save_dataset
 from datasurface.store.tables import bind, datasets, views
@@ -50,6 +52,7 @@ def apply_plan(
     plan: Plan,
     model_json: str,
     *,
+    tables: Iterable[ArchivePart] = (),
     prune: bool = False,
     busy_for: float = _BUSY_FOR,
     told: Callable[[Operation], None] = lambda _operation: None,
@@ -61,6 +64,7 @@ def apply_plan(
         spec: The release's platform.
         plan: What `make_plan` found.
         model_json: The model, kept with the release.
+        tables: The release's tables that somebody consumes: `archive_of(release, spec)`.
         prune: Whether retired tables are dropped too.
         busy_for: Seconds to wait for a stream that another run holds.
         told: Hears of every operation before it runs.
@@ -81,7 +85,7 @@ def apply_plan(
                 executor.perform(operation)
         active = not executor.waiting
         if active:
-            _activate(running, spec, plan.digest, model_json)
+            _activate(running, spec, plan.digest, model_json, tables)
     return Applied(done=tuple(executor.done), waiting=tuple(executor.waiting), active=active)
 
 
@@ -94,8 +98,12 @@ def _require_same(plan: Plan, now: Plan) -> None:
         )
 
 
-def _activate(running: RunningPlatform, spec: PlatformSpec, digest: str, model_json: str) -> None:
+def _activate(
+    running: RunningPlatform, spec: PlatformSpec, digest: str, model_json: str, tables: Iterable[ArchivePart]
+) -> None:
     with running.store.engine.begin() as connection:
+        parts = ((p.dataset, p.part, p.columns, p.content) for p in tables)
+        keep_tables(connection, running.schema, digest, parts)
         activate(connection, running.schema, digest, model_json, spec, datetime.now(UTC))
 
 
@@ -231,8 +239,7 @@ class _Executor:
             )
 
 
-def plan_and_apply(
-    running: RunningPlatform, spec: PlatformSpec, digest: str, model_json: str, *, prune: bool = False
-) -> Applied:
-    """Make a plan and apply it."""
-    return apply_plan(running, spec, make_plan(running, spec, digest), model_json, prune=prune)
+def plan_and_apply(running: RunningPlatform, spec: PlatformSpec, release: Release, *, prune: bool = False) -> Applied:
+    """Make a plan for a release and apply it."""
+    plan = make_plan(running, spec, release.digest)
+    return apply_plan(running, spec, plan, release.model_json, tables=archive_of(release, spec), prune=prune)

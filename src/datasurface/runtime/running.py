@@ -10,6 +10,7 @@ from functools import partial
 
 from datasurface.errors import ConfigurationError, NothingActiveError
 from datasurface.model.capture import External
+from datasurface.release.archive import archive_of
 from datasurface.release.job import Changed, PlatformSpec
 from datasurface.runtime.active import ActiveStreams
 from datasurface.runtime.apply import apply_plan
@@ -140,7 +141,7 @@ def _first_time(model: ModelFolder, running: RunningPlatform, spec: PlatformSpec
     require_ok(report)
     keep_release(release, model.folder)
     plan = make_plan(running, spec, release.digest)
-    apply_plan(running, spec, plan, release.model_json)
+    apply_plan(running, spec, plan, release.model_json, tables=archive_of(release, spec))
     _LOGGER.info("nothing was active on the embedded platform: applied release %s", release.digest[:12])
 
 

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from datasurface.release.job import JobSpec, PlatformSpec
-from datasurface.store.tables import bind, jobs, releases
+from datasurface.store.tables import bind, jobs, release_tables, releases
 
-__all__ = ["activate", "active_digest", "active_spec", "active_streams", "job_of"]
+__all__ = [
+    "TablePart",
+    "activate",
+    "active_digest",
+    "active_spec",
+    "active_streams",
+    "job_of",
+    "keep_tables",
+    "table_parts",
+]
 
 _KEPT = 20
 """Releases kept, the active one included, so that it can be told what ran when."""
+_TABLES_KEPT = 2
+"""Releases whose tables are kept: a run that began before another release became active still finds its own."""
+
+
+class TablePart(NamedTuple):
+    """Some rows of a table of a release, compressed."""
+
+    columns: Sequence[str]
+    content: bytes
 
 
 def active_digest(connection: Connection, schema: str) -> str | None:
@@ -65,8 +86,30 @@ def activate(connection: Connection, schema: str, digest: str, model: str, spec:
     _forget_old(bound)
 
 
+def keep_tables(
+    connection: Connection, schema: str, digest: str, parts: Iterable[tuple[str, int, Sequence[str], bytes]]
+) -> None:
+    """Keep tables of a release in place of what was kept of it; each part with its dataset, place and columns."""
+    bound = bind(connection, schema)
+    bound.execute(delete(release_tables).where(release_tables.c.digest == digest))
+    for dataset, part, columns, content in parts:
+        values = {"dataset": dataset, "part": part, "columns": json.dumps(list(columns)), "content": content}
+        bound.execute(insert(release_tables).values(digest=digest, **values))
+
+
+def table_parts(connection: Connection, schema: str, digest: str, dataset: str) -> Iterator[TablePart]:
+    """Yield the parts of a table of a release, one at a time; none if it was not kept."""
+    bound = bind(connection, schema)
+    own = (release_tables.c.digest == digest, release_tables.c.dataset == dataset)
+    for part in sorted(bound.execute(select(release_tables.c.part).where(*own)).scalars()):
+        query = select(release_tables.c.columns, release_tables.c.content)
+        row = bound.execute(query.where(*own, release_tables.c.part == part)).one()
+        yield TablePart(json.loads(row.columns), row.content)
+
+
 def _forget_old(bound: Connection) -> None:
     kept = bound.execute(select(releases.c.digest).order_by(releases.c.activated_at.desc()).limit(_KEPT)).scalars()
     names = list(kept)
     bound.execute(delete(jobs).where(jobs.c.digest.not_in(names)))
     bound.execute(delete(releases).where(releases.c.digest.not_in(names)))
+    bound.execute(delete(release_tables).where(release_tables.c.digest.not_in(names[:_TABLES_KEPT])))

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -29,6 +30,7 @@ __all__ = [
     "ledger_datasets",
     "metadata",
     "platform",
+    "release_tables",
     "releases",
     "streams",
     "views",
@@ -71,6 +73,17 @@ jobs = Table(
     Column("stream", Text, primary_key=True),
     Column("spec", Text, nullable=False),
     comment="A release's slice for each stream: all that its job reads",
+)
+
+release_tables = Table(
+    "release_tables",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("columns", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    comment="The tables of the active release that somebody consumes as datasets: compressed rows, in parts",
 )
 
 streams = Table(
