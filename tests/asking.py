@@ -48,7 +48,7 @@ erp = Datastore(
 )
 margins = DataTransformer(
     "margins",
-    code=SqlQueries({"daily": "SELECT order_id AS id, amount FROM {orders}"}),
+    code=SqlQueries({"daily": "SELECT order_id AS id, amount FROM crm_orders"}),
     output=Datastore("margins", datasets=[Dataset("daily", columns=[
         Column("id", BigInt, key=True), Column("amount", Decimal(12, 2))])]),
     secrets={"rates": "rates_api"},

@@ -81,6 +81,16 @@ class CodeSession(Protocol):
         """Add rows to a table in bulk and return how many; each has a value for each of `columns`."""
         ...
 
+    def write_text(self, relation: str, columns: Sequence[str], blocks: Iterable[bytes]) -> int:
+        """Add rows that are text already and return how many.
+
+        Args:
+            relation: The table as SQL text.
+            columns: What each row has, in this order.
+            blocks: Whole rows as comma-separated values in UTF-8, every text in quotes; `nan` without quotes is NULL.
+        """
+        ...
+
     def commit(self) -> None:
         """Make everything that was written visible."""
         ...

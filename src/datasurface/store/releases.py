@@ -15,6 +15,7 @@ from datasurface.store.tables import bind, jobs, release_tables, releases
 __all__ = [
     "TablePart",
     "activate",
+    "activated_at",
     "active_digest",
     "active_spec",
     "active_streams",
@@ -40,6 +41,13 @@ def active_digest(connection: Connection, schema: str) -> str | None:
     """Return the digest of the active release, or None if nothing is active."""
     query = select(releases.c.digest).where(releases.c.active)
     return bind(connection, schema).execute(query).scalar_one_or_none()
+
+
+def activated_at(connection: Connection, schema: str, digest: str) -> datetime:
+    """Return when a release that the platform knows was made the active one last."""
+    query = select(releases.c.activated_at).where(releases.c.digest == digest)
+    found: datetime = bind(connection, schema).execute(query).scalar_one()
+    return found
 
 
 def active_spec(connection: Connection, schema: str) -> PlatformSpec | None:

@@ -206,7 +206,9 @@ class TransformerSource:
         with closing(host.database.session(instruction.login, instruction.snapshot)) as session:
             function(
                 SystemRun(
+                    job=self._job,
                     context=TransformerContext(instruction, session),
+                    session=session,
                     reader=connection,
                     schema=host.schema,
                     release=host.release,

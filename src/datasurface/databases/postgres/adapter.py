@@ -13,6 +13,7 @@ from datasurface.model.infrastructure import PostgresDatabase
 from datasurface.model.vocabulary import History, Tls
 
 if TYPE_CHECKING:
+    from datasurface.databases.access import AccessCatalog
     from datasurface.databases.base import Login, Source
     from datasurface.databases.code import CodeDatabase
     from datasurface.databases.merge import MergeStore
@@ -52,6 +53,12 @@ class PostgresAdapter:
         from datasurface.databases.postgres.code import PostgresCode  # noqa: PLC0415 - imports the driver
 
         return PostgresCode()
+
+    def access_catalog(self) -> AccessCatalog:
+        """Return how it says who may read what."""
+        from datasurface.databases.postgres.access import PostgresAccess  # noqa: PLC0415 - imports the driver
+
+        return PostgresAccess()
 
     def container_from_url(self, url: str) -> PostgresDatabase | None:
         """Return the database that `postgresql://user@host:port/database?sslmode=…` means; None for another scheme.

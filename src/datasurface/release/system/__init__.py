@@ -6,6 +6,7 @@ Importing this costs nothing; the tables are mapped when somebody asks for what 
 from datasurface.release.system.stores import (
     MODEL_STORE,
     OPERATIONS_STORE,
+    RELEASES,
     model_datastore,
     model_transformer,
     model_workspace,
@@ -18,6 +19,7 @@ from datasurface.release.system.zone import asks_for_system, system_zone, with_s
 __all__ = [
     "MODEL_STORE",
     "OPERATIONS_STORE",
+    "RELEASES",
     "asks_for_system",
     "model_datastore",
     "model_transformer",

@@ -93,13 +93,12 @@ class LagRow(SystemTable):
     stream: Mapped[str] = mapped_column(primary_key=True, comment=_STREAM)
     datastore: Mapped[str] = mapped_column(comment="The datastore that it carries.")
     every: Mapped[str | None] = mapped_column(comment="Its schedule; NULL if it runs when its inputs have changed.")
-    allowed_seconds: Mapped[int | None] = mapped_column(
-        comment="How old what consumers see may be: one interval of the schedule and a minute; NULL if it has none."
+    due_at: Mapped[datetime | None] = mapped_column(
+        comment="When its source has to be read again; NULL if never by itself, or if it was never read."
     )
-    last_batch: Mapped[int | None] = mapped_column(comment="Its last merged batch; NULL before the first.")
     read_at: Mapped[datetime | None] = mapped_column(comment="The moment of the source that consumers see.")
     changed_batch: Mapped[int | None] = mapped_column(comment="The last merged batch that changed a row.")
-    late: Mapped[bool] = mapped_column(comment="Whether that was too old when this was written.")
+    late: Mapped[bool] = mapped_column(comment="Whether that was more than a minute overdue when this was written.")
 
 
 class CheckRow(SystemTable):

@@ -14,6 +14,7 @@ from datasurface.model.workspace import DatasetGroup, Workspace
 __all__ = [
     "MODEL_STORE",
     "OPERATIONS_STORE",
+    "RELEASES",
     "model_datastore",
     "model_transformer",
     "model_workspace",
@@ -26,6 +27,8 @@ MODEL_STORE = "datasurface_model"
 """The datastore of the model's tables."""
 OPERATIONS_STORE = "datasurface_operations"
 """The datastore of what a platform did."""
+RELEASES = "releases"
+"""The dataset of the model's datastore that lists the releases so far."""
 _UNGUARDED = Guard(max_deleted=1.0, allow_empty=True)
 """A release that takes much away was planned and applied by somebody; nothing has to stop its description."""
 
@@ -58,7 +61,7 @@ def model_workspace(name: str = MODEL_STORE) -> Workspace:
     """Return the workspace of `model_transformer(name)`, which reads the list of releases that it wrote itself."""
     return Workspace(
         name,
-        groups=[DatasetGroup("own", sinks=[f"{name}.releases"])],
+        groups=[DatasetGroup("own", sinks=[f"{name}.{RELEASES}"])],
         transformer=model_transformer(name),
         production=True,
         doc="Writes the model of the active release into a datastore.",

@@ -9,7 +9,9 @@ from typing import cast
 
 from sqlalchemy import Connection
 
+from datasurface.databases.code import CodeSession
 from datasurface.errors import ConfigurationError
+from datasurface.release.job import JobSpec
 from datasurface.transform.context import TransformerContext
 
 __all__ = ["SystemFunction", "SystemRun", "system_function"]
@@ -22,14 +24,18 @@ class SystemRun:
     """One run of system code, in the platform's own process and under its login.
 
     Attributes:
+        job: The stream of the output.
         context: What every transformer gets: inputs, outputs, parameters, a logger.
+        session: What the outputs are written by, for whole blocks of rows.
         reader: A connection at the moment at which inputs are read; not to be committed.
         schema: The platform's schema.
         release: The digest of the active release.
         platform: The running platform, for functions of the package that made it; opaque here.
     """
 
+    job: JobSpec
     context: TransformerContext
+    session: CodeSession
     reader: Connection
     schema: str
     release: str
