@@ -64,7 +64,7 @@ class Teams:
         self.work = work
         self.oracle = Oracle()
         self.random = random.Random(20260310)
-        for name in ("eco.py", "transforms", "queries"):
+        for name in ("eco.py", "platform_of_test.py", "transforms", "queries"):
             (shutil.copytree if (HERE / name).is_dir() else shutil.copy)(HERE / name, work.folder / name)
         work.environ |= {"DATASURFACE_PARTNER_USER": "p", "DATASURFACE_PARTNER_PASSWORD": "partner-secret"}
         self.sql(
@@ -134,7 +134,6 @@ class Teams:
 @pytest.fixture
 def teams() -> Iterator[Teams]:
     with project() as work:
-        (work.folder / "platform_of_test.py").write_text("from datasurface import *\n\nPLATFORM = EmbeddedPostgres()\n")
         yield Teams(work)
 
 
