@@ -33,6 +33,8 @@ from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.job import JobRunner
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform, open_platform
+from datasurface.runtime.security import open_access
+from datasurface.security.sync import sync
 
 
 def container(name: str, url: str) -> PostgresDatabase:
@@ -112,7 +114,12 @@ class Workbench:
     def apply(self, ecosystem: Ecosystem | None = None, *, prune: bool = False, busy_for: float = 5) -> Applied:
         plan = self.plan(ecosystem)
         spec = self.release.platforms[0]
-        return apply_plan(self.running, spec, plan, self.release.model_json, prune=prune, busy_for=busy_for)
+        applied = apply_plan(self.running, spec, plan, self.release.model_json, prune=prune, busy_for=busy_for)
+        if any(job.transformer is not None for job in spec.jobs):
+            with open_access(self.running, spec, self.release.digest) as access:
+                assert sync(access).complete
+            self.running.store.engine.dispose()
+        return applied
 
     def run(self, stream: str = "shop", *, accept: bool = False) -> BatchResult:
         job, digest = self.running.job(stream)
@@ -136,8 +143,9 @@ def compiled(ecosystem: Ecosystem) -> Release:
 def workbench(
     ecosystem: Ecosystem, target: str, folder: Path, secrets: dict[str, str], *, silence: float = 30.0
 ) -> Iterator[Workbench]:
-    """Open a platform, applied."""
+    """Open a platform, applied; transformers have their logins."""
     release = compiled(ecosystem)
+    secrets.setdefault("DATASURFACE_SECRETS", str(folder / "secrets"))
     with open_platform(release.platforms[0], folder, secrets) as running:
         runner = JobRunner(running, silence=silence, retries=(0.1, 0.2))
         bench = Workbench(running, release, target, runner)

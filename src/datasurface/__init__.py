@@ -123,7 +123,7 @@ from datasurface.model.vocabulary import (
     Priority,
     Tls,
 )
-from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
+from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 
 if TYPE_CHECKING:
     from datasurface.release.system import model_datastore as model_datastore
@@ -228,6 +228,7 @@ __all__ = [
     "PythonModule",
     "PythonPackage",
     "PythonRepository",
+    "Reader",
     "RequiredRetention",
     "RequiredStorage",
     "SmallInt",

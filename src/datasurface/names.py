@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 
 __all__ = [
     "HISTORY_SUFFIX",
     "SYSTEM",
+    "RoleNames",
     "group_schema",
     "is_identifier",
     "is_system_name",
@@ -66,3 +68,66 @@ def output_schema(platform: str, workspace: str, limit: int) -> str:
     The dot, which no logical name can have, keeps it apart from every other schema.
     """
     return shorten(f"ds_{platform}.{workspace}", limit)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleNames:
+    """The names of a platform's roles in its database server, and of the credentials that hold their passwords.
+
+    A server's roles are shared by all its databases, so ecosystem and environment are part of them. Each login comes
+    twice, `.a` and `.b`, so that one can be given a new password while the other one works.
+
+    Attributes:
+        ecosystem: Whose platform it is.
+        environment: Which environment binds it; None for the model as it is.
+        platform: The platform's name.
+        limit: The longest name, in bytes.
+    """
+
+    ecosystem: str
+    environment: str | None
+    platform: str
+    limit: int
+
+    @property
+    def owner(self) -> str:
+        """The role that owns the platform's schemas, tables and views; nobody logs in as it."""
+        return self._role("owner")
+
+    @property
+    def run(self) -> str:
+        """The group of the logins that apply releases and run batches."""
+        return self._role("run")
+
+    @property
+    def monitor(self) -> str:
+        """The role that reads the platform's public views."""
+        return self._role("monitor")
+
+    def transformer(self, workspace: str) -> str:
+        """Return the role of a workspace's transformer."""
+        return self._role("t", workspace)
+
+    def reader(self, workspace: str, group: str, cleared: str | None = None) -> str:
+        """Return the role that reads a group of a workspace, or only the columns that a clearance covers."""
+        return self._role("r", workspace, group, *(() if cleared is None else (f"cleared for {cleared or 'nothing'}",)))
+
+    def workspace(self, workspace: str) -> str:
+        """Return the role that reads all groups of a workspace."""
+        return self._role("r", workspace)
+
+    def person(self, name: str) -> str:
+        """Return the role of a person whose login DataSurface makes."""
+        return self._role("p", name)
+
+    def credential(self, *parts: str) -> str:
+        """Return the name of the credential of a login, such as `yellow.transformer.reports`."""
+        return ".".join((self.platform, *parts))
+
+    def logins(self, role: str) -> tuple[str, str]:
+        """Return the two alternating logins of a role."""
+        return f"{role}.a", f"{role}.b"
+
+    def _role(self, *parts: str) -> str:
+        environment = () if self.environment is None else (self.environment,)
+        return shorten(".".join(("ds", self.ecosystem, *environment, self.platform, *parts)), self.limit - 2)

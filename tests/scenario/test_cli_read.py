@@ -91,19 +91,21 @@ def test_a_workspace_reads_its_views_and_nothing_else(shop: Project) -> None:
 def test_a_login_follows_the_workspace(shop: Project) -> None:
     shop.query("CREATE SCHEMA foreign_part; CREATE TABLE foreign_part.t (a int)")
     uri = shop.run("connect", "reports").stdout.strip()
-    shop.query("GRANT USAGE ON SCHEMA foreign_part TO acme_reports_reader")
-    shop.query("GRANT SELECT ON foreign_part.t TO acme_reports_reader")
+    shop.query('GRANT USAGE ON SCHEMA ds_yellow TO "ds.acme.yellow.r.reports"')
+    shop.query('GRANT SELECT ON ds_yellow."crm.orders" TO "ds.acme.yellow.r.reports"')
+    with psycopg.connect(uri) as reader:
+        assert reader.execute('SELECT count(*) FROM ds_yellow."crm.orders"').fetchone() == (20,)
     shop.run("connect", "reports")
     with psycopg.connect(uri) as reader, pytest.raises(errors.InsufficientPrivilege):
-        reader.execute("SELECT * FROM foreign_part.t")
-    files = list(shop.folder.glob(".datasurface/local/readers/*"))
+        reader.execute('SELECT * FROM ds_yellow."crm.orders"')
+    files = list(shop.folder.glob(".datasurface/local/logins/**/*"))
     assert files
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
 
 
 def test_the_bundled_client_reads(shop: Project) -> None:
     question = "\\pset tuples_only on\nSELECT current_user, count(*) FROM reports_all.crm_orders;\n"
-    assert "acme_reports_reader |    20" in shop.run("connect", "reports", "--psql", typed=question).stdout
+    assert "ds.acme.yellow.r.reports.a |    20" in shop.run("connect", "reports", "--psql", typed=question).stdout
 
 
 def test_local_stops_and_starts_what_the_model_has(shop: Project) -> None:

@@ -20,6 +20,7 @@ from datasurface.runtime.compile_model import keep_release
 from datasurface.runtime.folder import ModelFolder, checked_folder
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform
+from datasurface.runtime.security import keep_access
 
 __all__ = ["command"]
 
@@ -50,6 +51,8 @@ def command(*, session: Session, yes: bool, prune: bool, platform_name: str | No
             print_plan(plan)
         todo = [p for p in planned if not p[2].empty or (prune and p[2].retired)]
         if not todo:
+            for running, spec, _ in planned:
+                keep_access(running, spec)
             return 0
         _refuse([plan for _, _, plan in todo])
         if not yes:
@@ -70,6 +73,7 @@ def _apply(model: ModelFolder, todo: list[_Planned], *, prune: bool) -> int:
         tables = archive_of(model.release, spec)
         applied = apply_plan(running, spec, plan, model.release.model_json, tables=tables, prune=prune, told=_tell)
         _conclude(plan, applied)
+        keep_access(running, spec)
         waits = waits or bool(applied.waiting)
     click.echo(f"release kept in {path}")
     return 1 if waits else 0

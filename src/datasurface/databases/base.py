@@ -44,6 +44,7 @@ class Login:
     The password never appears in `repr`.
 
     Attributes:
+        role: A role that sessions assume, if it exists and the user may.
         own: Whether it is a server of our own, on the loopback.
         renew: Returns how to reach it now: a server of our own is started again if it has ended, a secret is looked up
             at the moment of use.
@@ -55,6 +56,7 @@ class Login:
     user: str | None = None
     password: str | None = None
     folder: Path = Path()
+    role: str | None = None
     own: bool = False
     renew: Callable[[], Login] | None = None
     refused: Callable[[], Login] | None = None

@@ -69,6 +69,7 @@ _ACCESS = {
     "DS-A003": CodeInfo(_W, "deprecated data consumed knowingly"),
     "DS-A004": CodeInfo(_W, "a production workspace on data that is not production"),
     "DS-A005": CodeInfo(_I, "a deprecated workspace that is still served"),
+    "DS-A006": CodeInfo(_E, "a reader that cannot be granted"),
 }
 _KEYS = {
     "DS-K001": CodeInfo(_E, "a key column that may be NULL"),
@@ -122,7 +123,6 @@ _SUPPORT = {
     "DS-S003": CodeInfo(_E, "a primary ingestion: not supported yet"),
     "DS-S004": CodeInfo(_E, "binding by an environment: not supported yet"),
     "DS-S005": CodeInfo(_W, "a policy that is not enforced yet"),
-    "DS-S006": CodeInfo(_W, "readers that are not granted yet"),
     "DS-S007": CodeInfo(_E, "dataset checks: not supported yet"),
     "DS-S009": CodeInfo(_W, "a hint that is not followed yet"),
     "DS-S010": CodeInfo(_E, "a kind of credential that the database cannot use"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from datasurface.model.datastore import Datastore
 from datasurface.model.ecosystem import Ecosystem, GovernanceZone, Team
@@ -16,11 +16,12 @@ from datasurface.model.infrastructure import Container, Credential, CredentialLi
 from datasurface.model.ownership import Repository
 from datasurface.model.platform import YellowPlatform
 from datasurface.model.schema import Dataset
-from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
+from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 
 __all__ = [
     "PlacedDatastore",
     "PlacedWorkspace",
+    "access_ends",
     "all_containers",
     "all_datastores",
     "all_workspaces",
@@ -31,6 +32,7 @@ __all__ = [
     "owner_of_team",
     "owner_of_zone",
     "platform_credential",
+    "readers_of",
     "sinks_of",
     "source_of",
     "split_reference",
@@ -138,6 +140,25 @@ def embedded_database(container: EmbeddedPostgres, ecosystem: str) -> str:
 def sinks_of(group: DatasetGroup) -> tuple[DatasetSink, ...]:
     """Return a group's sinks as the instances that construction made of them."""
     return tuple([s for s in group.sinks if isinstance(s, DatasetSink)])
+
+
+def readers_of(workspace: Workspace) -> tuple[Reader, ...]:
+    """Return a workspace's readers as the instances that construction made of them."""
+    return tuple([r for r in workspace.readers if isinstance(r, Reader)])
+
+
+def access_ends(until: str) -> datetime | None:
+    """Return the moment, in UTC, from which access is over; None if the text is no ISO date or time.
+
+    A date means the end of that day; a time without zone is taken as UTC.
+    """
+    try:
+        if len(until) == len("2027-01-31"):
+            return datetime.combine(date.fromisoformat(until) + timedelta(days=1), time(), UTC)
+        moment = datetime.fromisoformat(until)
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def split_reference(reference: str) -> tuple[str, str] | None:

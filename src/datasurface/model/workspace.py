@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import field
 
 from datasurface.model.base import Noun, noun
+from datasurface.model.classification import Classification
 from datasurface.model.infrastructure import Container
 from datasurface.model.transformer import DataTransformer
 from datasurface.model.vocabulary import History, Latency, Priority
 
-__all__ = ["DatasetGroup", "DatasetSink", "Workspace"]
+__all__ = ["DatasetGroup", "DatasetSink", "Reader", "Workspace"]
 
 
 @noun
@@ -22,6 +23,25 @@ class DatasetSink(Noun):
     dataset: str = field(kw_only=False)
     columns: Sequence[str] | None = None
     accept_deprecated: bool = False
+
+
+@noun
+class Reader(Noun):
+    """Who may read a workspace; a plain `"anna"` means a role that the database has, `"group:analysts"` a group of it.
+
+    Attributes:
+        name: The role's name in the database, or the person's if a login is to be made.
+        until: When access ends: an ISO date (to the end of that day, in UTC) or time; None for never.
+        clearance: Columns above these classifications are hidden; None hides nothing that the groups show.
+        login: Whether DataSurface makes a login for this person; else the role has to exist.
+    """
+
+    shorthand = True
+
+    name: str = field(kw_only=False)
+    until: str | None = None
+    clearance: Sequence[Classification] | None = None
+    login: bool = False
 
 
 @noun
@@ -56,7 +76,7 @@ class Workspace(Noun):
         groups: What it needs.
         transformer: What derives data from its inputs, if anything does.
         container: Where its views are: None for the platform's own database, else a replica's container.
-        readers: People and groups who may read it.
+        readers: People and groups who may read it: names of roles, `"group:…"`, or `Reader(…)`.
         deprecated: Why and what to use instead; None if it is not deprecated.
     """
 
@@ -66,6 +86,6 @@ class Workspace(Noun):
     container: Container | None = None
     priority: Priority = Priority.MEDIUM
     production: bool = False
-    readers: Sequence[str] = ()
+    readers: Sequence[Reader | str] = ()
     deprecated: str | None = None
     doc: str = ""

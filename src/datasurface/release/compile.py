@@ -17,10 +17,12 @@ from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import capture_credential, platform_credential, source_of, split_reference
 from datasurface.model.platform import YellowPlatform
+from datasurface.model.schema import Dataset
 from datasurface.release.bind import Binding, binding_of, replaced
 from datasurface.release.datasets import job_dataset
-from datasurface.release.job import JobSpec, PlatformSpec, ViewSpec
+from datasurface.release.job import JobSpec, PlatformSpec, ReaderSpec, ViewSpec
 from datasurface.release.outputs import output_job
+from datasurface.release.readers import reader_specs
 from datasurface.release.system import asks_for_system, system_zone
 
 if TYPE_CHECKING:
@@ -188,7 +190,25 @@ def _platform(platform: YellowPlatform, work: _Work, binding: Binding) -> Platfo
             (v for e in work.exports for v in _views(e, needs)),
             key=lambda v: (v.workspace, v.group, v.datastore, v.dataset),
         ),
+        readers=sorted(
+            _readers(work.exports, needs), key=lambda r: (r.workspace, r.role, r.cleared or "", r.to_json())
+        ),
     )
+
+
+def _readers(exports: Sequence[Export], needs: Mapping[_NeedKey, tuple[Stream, StreamDataset]]) -> Iterator[ReaderSpec]:
+    """Yield who may read the workspaces that a platform serves."""
+    seen: dict[str, dict[_NeedKey, tuple[str, Dataset]]] = {}
+    workspaces = {export.workspace.name: export.workspace for export in exports if export.workspace.readers}
+    for export in exports:
+        for sink, stream in export.sinks if export.workspace.name in workspaces else ():
+            reference = split_reference(sink.dataset)
+            found = needs.get((stream, reference[1] if reference else ""))
+            if found is not None:
+                place = (found[0].datastore.name, found[1].dataset.name)
+                seen.setdefault(export.workspace.name, {})[place] = (place[0], found[1].dataset)
+    for name, workspace in sorted(workspaces.items()):
+        yield from reader_specs(workspace, list(seen.get(name, {}).values()))
 
 
 def _job(

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from datetime import datetime
 
 from datasurface.model.base import EMPTY_MAPPING, Noun, noun
 from datasurface.model.capture import Capture, Every, External
@@ -31,6 +32,7 @@ __all__ = [
     "JobSpec",
     "OutputCapture",
     "PlatformSpec",
+    "ReaderSpec",
     "TransformerSpec",
     "ViewSpec",
 ]
@@ -213,6 +215,33 @@ class ViewSpec(Noun):
 
 
 @noun
+class ReaderSpec(Noun):
+    """Who may read a workspace's views on a platform.
+
+    Attributes:
+        role: The role in the database, or the person's name if a login is made.
+        group: Whether the role has to be a group, which cannot log in.
+        login: Whether a login is made.
+        until: The moment at which access ends, as ISO text in UTC; None for never.
+        cleared: What a clearance covers, in words; None if nothing is hidden.
+        hidden: The columns that are, as `store.dataset.column`, sorted.
+    """
+
+    role: str = field(kw_only=False)
+    workspace: str
+    group: bool = False
+    login: bool = False
+    until: str | None = None
+    cleared: str | None = None
+    hidden: Sequence[str] = ()
+
+    @property
+    def ends(self) -> datetime | None:
+        """The moment at which access ends."""
+        return None if self.until is None else datetime.fromisoformat(self.until)
+
+
+@noun
 class PlatformSpec(Noun):
     """One platform: its merge database, its streams and the views it has to show.
 
@@ -222,6 +251,7 @@ class PlatformSpec(Noun):
         environment: Which environment binds it; None for the model as it is.
         container: The merge database.
         secrets: The secret stores to ask, in order.
+        readers: Who may read the views, sorted by workspace and name.
     """
 
     name: str = field(kw_only=False)
@@ -232,6 +262,7 @@ class PlatformSpec(Noun):
     secrets: Sequence[StoreChoice] = ("environment", "files")
     jobs: Sequence[JobSpec] = ()
     views: Sequence[ViewSpec] = ()
+    readers: Sequence[ReaderSpec] = ()
 
     def job(self, stream: str) -> JobSpec | None:
         """Return the job of a stream, or None if there is none of that name."""

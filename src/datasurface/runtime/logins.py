@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from datasurface.databases.base import Login, Source, adapter_for
@@ -11,12 +13,16 @@ from datasurface.databases.merge import MergeStore
 from datasurface.errors import ConfigurationError
 from datasurface.model.infrastructure import Container, Credential, EmbeddedPostgres, PostgresDatabase
 from datasurface.model.vocabulary import Tls
+from datasurface.names import RoleNames
 from datasurface.runtime.local import ensure_database, folder_for, start
 from datasurface.secrets.base import Secret
+from datasurface.secrets.files import FileStore
 from datasurface.secrets.keyring import Keyring
 from datasurface.secrets.masking import remember
 
 __all__ = ["Logins", "open_store"]
+
+_KEPT = "logins"
 
 
 class Logins:
@@ -87,6 +93,44 @@ class Logins:
             renew=lambda: self._embedded(container),
         )
 
+    def keyring(self, container: Container) -> Keyring:
+        """Return where the passwords of logins that DataSurface makes are kept.
+
+        An embedded server's are kept beside its data, in a folder that only its user can read.
+        """
+        if not isinstance(container, EmbeddedPostgres):
+            return self.secrets
+        folder = self.kept(container)
+        return Keyring([(str(folder), lambda: FileStore.at(folder))])
+
+    def kept(self, container: EmbeddedPostgres) -> Path:
+        """Return the folder of an embedded server's passwords."""
+        return folder_for(self.folder, container.name, self.environ) / _KEPT
+
+    def managed(self, container: Container, credential: str) -> Login | None:
+        """Return how to log in to a container as one of those that DataSurface makes; None if it has made none."""
+        wanted = Credential(credential)
+        secret = self.keyring(container).now(wanted)
+        if secret is None:
+            return None
+        if not isinstance(container, EmbeddedPostgres):
+            return self._external(container, wanted, secret)
+        server = self._embedded(container)
+        found = dataclasses.replace(server, user=secret.user, password=secret.password)
+        again = partial(self._again, container, credential, found)
+        return dataclasses.replace(found, renew=again, refused=again)
+
+    def _again(self, container: Container, credential: str, former: Login) -> Login:
+        return self.managed(container, credential) or former
+
+    def working(self, container: Container, credential: Credential | None, roles: RoleNames) -> Login:
+        """Return how batches and `apply` log in: by the login made for them, if there is one, as the objects' owner.
+
+        Whoever logs in, what is made then belongs to the owner's role as far as that exists.
+        """
+        own = None if isinstance(container, EmbeddedPostgres) else self.managed(container, roles.credential("run"))
+        return dataclasses.replace(own or self.login(container, credential), role=roles.owner)
+
     def source(self, container: Container, credential: Credential | None) -> Source:
         """Return the source for a container, connected at its first reading and shared by all streams that read it."""
         key = (container, credential)
@@ -103,7 +147,7 @@ class Logins:
             source.close()
 
 
-def open_store(logins: Logins, container: Container, credential: Credential | None) -> MergeStore:
+def open_store(logins: Logins, container: Container, credential: Credential | None, roles: RoleNames) -> MergeStore:
     """Return the merge database in a container.
 
     Raises:
@@ -113,5 +157,5 @@ def open_store(logins: Logins, container: Container, credential: Credential | No
     make = getattr(adapter, "merge_store", None)
     if make is None:
         raise ConfigurationError(f"{adapter.capabilities.database} cannot be a merge database")
-    store: MergeStore = make(logins.login(container, credential))
+    store: MergeStore = make(logins.working(container, credential, roles))
     return store

@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from datasurface.databases.base import adapter_for
 from datasurface.databases.merge import MergeStore
 from datasurface.errors import DataSurfaceError, NothingActiveError, SourceError, StoreError, TransientError
-from datasurface.names import platform_schema
+from datasurface.model.infrastructure import Container
+from datasurface.names import RoleNames, platform_schema
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.runtime.logins import Logins, open_store
 from datasurface.secrets.keyring import Keyring
@@ -34,6 +35,8 @@ class RunningPlatform:
         schema: Its own schema there.
         limit: The longest name there, in bytes.
         logins: How to reach its sources.
+        container: Where its merge database is.
+        roles: How its roles there are called.
     """
 
     name: str
@@ -41,6 +44,8 @@ class RunningPlatform:
     schema: str
     limit: int
     logins: Logins
+    container: Container
+    roles: RoleNames
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -107,8 +112,17 @@ def open_platform(spec: PlatformSpec, folder: Path, environ: Mapping[str, str]) 
     logins = Logins(folder, environ, Keyring.of(spec, folder, environ))
     limit = adapter_for(spec.container).capabilities.name_limit
     schema = platform_schema(spec.name, limit)
-    store = open_store(logins, spec.container, spec.credential)
-    running = RunningPlatform(name=spec.name, store=store, schema=schema, limit=limit, logins=logins)
+    roles = RoleNames(spec.ecosystem, spec.environment, spec.name, limit)
+    store = open_store(logins, spec.container, spec.credential, roles)
+    running = RunningPlatform(
+        name=spec.name,
+        store=store,
+        schema=schema,
+        limit=limit,
+        logins=logins,
+        container=spec.container,
+        roles=roles,
+    )
     try:
         _verify(running, identity_of(spec))
         yield running

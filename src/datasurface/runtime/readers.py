@@ -1,29 +1,22 @@
 """How people read what a platform holds: the platform's own login, or a read-only one for one workspace's views.
 
-Workspaces have logins of their own on the embedded platform only; on others an administrator gives them.
+Workspaces have logins of their own on the embedded platform only; on others people are readers of a workspace.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import quote as percent
 
 from datasurface.databases.base import adapter_for
-from datasurface.engine.publish import desired_views
-from datasurface.errors import ConfigurationError, DataSurfaceError, NothingActiveError, SecretError
+from datasurface.errors import ConfigurationError, DataSurfaceError, NothingActiveError
 from datasurface.model.infrastructure import AuroraDatabase, EmbeddedPostgres, PostgresDatabase
-from datasurface.names import group_schema, shorten
-from datasurface.release.bind import replaced
+from datasurface.names import group_schema
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.folder import ModelFolder
 from datasurface.runtime.local import LocalServer, folder_for, start
-from datasurface.runtime.local.place import give_to_owner, write_whole
-from datasurface.runtime.local.reader import ensure_reader
 from datasurface.runtime.platform import RunningPlatform
+from datasurface.runtime.security import keep_access, workspace_login
 
 __all__ = ["Address", "owner_address", "workspace_address"]
 
@@ -102,12 +95,9 @@ def _reader(
 ) -> Address:
     server = start(folder_for(model.folder, container.name, model.environ))
     database = container.database or "datasurface"
-    role = shorten(f"{spec.ecosystem}_{workspace}_reader", running.limit)
-    mine = replaced(spec, views=tuple([view for view in spec.views if view.workspace == workspace]))
-    views = [(v.schema, v.name) for v in desired_views(running.store, mine, running.schema, running.limit)]
-    password = _password(server.folder / "readers", role)
-    ensure_reader(server, database, role, password, views)
-    return _local(server, database, role, password, schemas)
+    keep_access(running, spec, workspaces=[workspace])
+    login = workspace_login(running, workspace)
+    return _local(server, database, login.user or "", login.password or "", schemas)
 
 
 def _schemas(running: RunningPlatform, spec: PlatformSpec, workspace: str) -> tuple[str, ...]:
@@ -162,20 +152,3 @@ def _external(spec: PlatformSpec, user: str | None, password: str | None, schema
         shows_password=False,
         schemas=schemas,
     )
-
-
-def _password(folder: Path, role: str) -> str:
-    """Return a role's password, random at first and kept where only this user can read it.
-
-    Raises:
-        SecretError: others can read it.
-    """
-    path = folder / role
-    if not folder.exists():
-        folder.mkdir(mode=0o700, exist_ok=True)
-        give_to_owner(folder, folder.parent)
-    if not path.exists():
-        write_whole(path, secrets.token_urlsafe(24) + "\n", mode=0o600)
-    if stat.S_IMODE(os.stat(path).st_mode) & 0o077:  # noqa: PTH116 - its mode bits are all that matters
-        raise SecretError(f"{path} can be read by others", hint=f"chmod 600 {path}")
-    return path.read_text(encoding="utf-8").strip()

@@ -21,6 +21,7 @@ from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.progress import Progress
 from datasurface.runtime.report import BatchReport, log_report
 from datasurface.runtime.scheduler import JobSet, Scheduler
+from datasurface.runtime.security import keep_access
 from datasurface.runtime.stopping import Stopping
 
 __all__ = ["run_forever", "run_once"]
@@ -124,24 +125,26 @@ def _activated(stack: ExitStack, model: ModelFolder, progress: Progress, streams
 
 
 def _first_time(model: ModelFolder, running: RunningPlatform, spec: PlatformSpec) -> None:
-    """Apply the model if nothing is active and the only platform is embedded.
+    """Apply the model if nothing is active and the only platform is embedded; keep an embedded platform's access.
 
     Raises:
         NothingActiveError: nothing is active on a platform that others may depend on.
         ConfigurationError: `check` finds errors in the model.
     """
     try:
-        running.active()
+        active = running.active()
     except NothingActiveError:
         if not model.only_embedded:
             raise
     else:
+        keep_access(running, active)
         return
     release, report = compile_model(model.folder, model.release.environment)
     require_ok(report)
     keep_release(release, model.folder)
     plan = make_plan(running, spec, release.digest)
     apply_plan(running, spec, plan, release.model_json, tables=archive_of(release, spec))
+    keep_access(running, spec)
     _LOGGER.info("nothing was active on the embedded platform: applied release %s", release.digest[:12])
 
 

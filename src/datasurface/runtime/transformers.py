@@ -11,6 +11,7 @@ from datasurface.databases.code import CodeDatabase
 from datasurface.errors import ConfigurationError
 from datasurface.release.job import Changed, JobSpec, TransformerSpec
 from datasurface.runtime.platform import RunningPlatform
+from datasurface.runtime.security import transformer_login
 from datasurface.secrets.base import Secret
 from datasurface.secrets.masking import masked
 from datasurface.store.ledger import UNFINISHED, last_batch
@@ -37,21 +38,21 @@ def host_of(running: RunningPlatform, job: JobSpec, digest: str) -> CodeHost:
     spec = job.transformer
     if spec is None:
         raise ValueError(f"stream {job.stream} is no transformer's output")
-    logins = running.logins
+    logins, roles = running.logins, running.roles
     return CodeHost(
         store=running.store,
         database=_database(job),
         schema=running.schema,
         release=digest,
         tables=lambda: logins.source(job.source, job.credential),
-        login=lambda: logins.login(job.source, job.credential),
-        role=None,
+        login=lambda: transformer_login(running, spec),
+        role=roles.transformer(spec.workspace),
         secrets=lambda: _secrets(running, spec),
         hide=masked,
         folder=logins.folder,
         cache=_cache(logins.folder, logins.environ),
         platform=running,
-        own_login=lambda: logins.login(job.source, job.credential),
+        own_login=lambda: logins.working(job.source, job.credential, roles),
     )
 
 

@@ -85,6 +85,15 @@ class Keyring:
                 self._kept.pop(credential, None)
         return self.find(credential)
 
+    def now(self, credential: Credential) -> Secret | None:
+        """Return the secret that stores have at this moment, whatever was kept; None if none of them has it.
+
+        Raises:
+            SecretError: the store that has it holds only a part of it.
+        """
+        stores = (self._store(number) for number in range(len(self._makers)))
+        return next((secret for store in stores if (secret := store.lookup(credential)) is not None), None)
+
     def locate(self, credential: Credential) -> Found:
         """Return the secret and the store that has it.
 

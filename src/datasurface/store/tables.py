@@ -22,12 +22,14 @@ from sqlalchemy import (
 __all__ = [
     "SCHEMA_VERSION",
     "VIEWS",
+    "access_changes",
     "audits",
     "bind",
     "datasets",
     "jobs",
     "ledger",
     "ledger_datasets",
+    "logins",
     "metadata",
     "platform",
     "release_tables",
@@ -178,6 +180,32 @@ audits = Table(
     Column("changed_since", BigInteger, nullable=False),
     Column("detail", Text, nullable=False),
     comment="Results of audits: through which batch consumers' rows were proved equal to the source",
+)
+
+access_changes = Table(
+    "access_changes",
+    metadata,
+    Column("sync", String(36), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("at", _moment, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("statements", Text, nullable=False),
+    Column("model_digest", String(64), nullable=False),
+    comment="Every change of roles, grants and logins: who made it, when, what, and for which release",
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("credential", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("previous", Text),
+    Column("issued_at", _moment, nullable=False),
+    comment="Which of the two alternating logins of a role is in use, and since when it has its password",
 )
 
 VIEWS: dict[str, str] = {

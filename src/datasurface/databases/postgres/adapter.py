@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datasurface.databases.base import Login, Source
     from datasurface.databases.code import CodeDatabase
     from datasurface.databases.merge import MergeStore
+    from datasurface.databases.security import SecurityStore
 
 __all__ = ["ADAPTER", "PostgresAdapter"]
 
@@ -59,6 +60,12 @@ class PostgresAdapter:
         from datasurface.databases.postgres.access import PostgresAccess  # noqa: PLC0415 - imports the driver
 
         return PostgresAccess()
+
+    def security_store(self, login: Login) -> SecurityStore:
+        """Connect as an administrator of roles and grants."""
+        from datasurface.databases.postgres.roles import PostgresSecurity  # noqa: PLC0415 - imports the driver
+
+        return PostgresSecurity(login)
 
     def container_from_url(self, url: str) -> PostgresDatabase | None:
         """Return the database that `postgresql://user@host:port/database?sslmode=…` means; None for another scheme.

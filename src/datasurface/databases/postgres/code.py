@@ -37,7 +37,8 @@ class PostgresCode:
         raw = _raw(connection)
         schema, name = _place(dataset)
         shape = ", ".join(f"{ddl.quote(c.name)} {ddl.type_of(c)}" for c in dataset.columns)
-        _run(raw, f"CREATE SCHEMA IF NOT EXISTS {ddl.quote(schema)}")
+        if raw.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", [schema]).fetchone() is None:
+            _run(raw, f"CREATE SCHEMA IF NOT EXISTS {ddl.quote(schema)}")
         if _comment(raw, schema, dataset.source_table) == shape:
             _run(raw, f"TRUNCATE {name}")
         else:

@@ -29,6 +29,13 @@ _SETTINGS = {
 }
 """What makes the same value look the same in every session, whatever the server's or the user's defaults."""
 
+_SPLITS_MEMBERSHIP = 160000
+_ASSUME = """
+SELECT set_config('role', rolname, false) FROM pg_roles r WHERE rolname = %s AND pg_has_role(session_user, oid, %s)
+AND EXISTS (SELECT FROM pg_namespace WHERE nspowner = r.oid)
+"""
+"""A role is a server's; only in databases where it owns a schema has it taken over."""
+
 _NOT_FROM_ENVIRONMENT = {"options": "", "hostaddr": "", "target_session_attrs": "any"}
 """What a login of the model's own does not take from libpq's `PG*` variables, which are for logins without one."""
 
@@ -89,21 +96,24 @@ def connect(login: Login) -> psycopg.Connection[Any]:
         SourceError: the server refuses: password, role, database.
         TransientError: the server cannot be reached now.
     """
-    login = login.current()
-    opened = _connection(login)
+    role, login = login.role, login.current()
+    opened = _connection(login, role)
     if isinstance(opened, _LoginRefusedError) and (another := login.another()) is not None:
-        opened = _connection(another)
+        opened = _connection(another, role)
     if isinstance(opened, DataSurfaceError):
         raise opened
     return opened
 
 
-def _connection(login: Login) -> psycopg.Connection[Any] | DataSurfaceError:
+def _connection(login: Login, role: str | None) -> psycopg.Connection[Any] | DataSurfaceError:
     """Return a connection, or why there is none: raised elsewhere, because the driver's frames hold the password."""
     try:
         connection = psycopg.connect(**parameters(login), autocommit=True, prepare_threshold=3)
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
         connection.execute(f"SELECT {calls}".encode())
+        if role is not None:
+            may = "SET" if connection.info.server_version >= _SPLITS_MEMBERSHIP else "MEMBER"
+            connection.execute(_ASSUME, [role, may])
     except psycopg.Error as error:
         return _connection_error(error, login)
     connection.autocommit = False

@@ -94,18 +94,22 @@ def create_deltas(tables: Tables, dataset: JobDataset) -> Sequence[str]:
 
 
 def create_view(view: ViewShape) -> str:
-    """Return the statement for a consumer's view, as a barrier against functions that would look behind it."""
+    """Return the statement for a consumer's view.
+
+    A view of all versions leaves rows out, so it is a barrier: no function in a reader's condition sees them. A view of
+    the current rows leaves none out; a barrier would hide nothing there, and keep joins from using the key.
+    """
     columns = ", ".join(quote(c) for c in view.columns)
     current = qualified(view.tables.schema, view.tables.current)
-    head = f"CREATE OR REPLACE VIEW {qualified(view.schema, view.name)} AS "
+    head = f"CREATE OR REPLACE VIEW {qualified(view.schema, view.name)}"
     if not view.history:
-        return f"{head}SELECT {columns} FROM {current}"
+        return f"{head} AS SELECT {columns} FROM {current}"
     state = (
         f"(SELECT history_from, history_from_at FROM {qualified(view.tables.schema, 'datasets')} "
         f"WHERE stream = {literal(view.stream)} AND dataset = {literal(view.dataset)} AND history_from IS NOT NULL)"
     )
     return (
-        f"{head}SELECT {', '.join(f'h.{quote(c)}' for c in view.columns)}, "
+        f"{head} WITH (security_barrier = true) AS SELECT {', '.join(f'h.{quote(c)}' for c in view.columns)}, "
         f"h.ds_batch_in, h.ds_batch_out, h.ds_valid_from, h.ds_valid_to "
         f"FROM {qualified(view.tables.schema, view.tables.history)} h CROSS JOIN {state} s "
         f"WHERE h.ds_batch_out > s.history_from "

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from datasurface.govern.paths import shown, sink_path, workspace_path
+from datasurface.govern.paths import shown, sink_path, step, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import PlacedSink, Scope
 from datasurface.model.datastore import Datastore
+from datasurface.model.effective import access_ends, readers_of
 from datasurface.model.schema import Dataset
 from datasurface.model.vocabulary import Access
+from datasurface.model.workspace import Reader
 
-__all__ = ["sinks", "workspaces"]
+__all__ = ["readers", "sinks", "workspaces"]
+
+_LONGEST_ROLE = 63
 
 
 def sinks(scope: Scope) -> Iterator[Finding]:
@@ -71,3 +75,29 @@ def workspaces(scope: Scope) -> Iterator[Finding]:
             yield finding(
                 "DS-A005", workspace, workspace_path(where), message, "remove it when nobody reads it any more"
             )
+
+
+def readers(scope: Scope) -> Iterator[Finding]:
+    """DS-A006: readers whose name is no role's, whose end is no time, or who are reserved names."""
+    for where in scope.workspaces:
+        for reader in readers_of(where.workspace):
+            problem, hint = _unfit(reader)
+            if problem:
+                message = f"reader {shown(reader.name)} of workspace {shown(where.workspace.name)} {problem}"
+                path = step(workspace_path(where), "reader", reader.name)
+                yield finding("DS-A006", reader, path, message, hint, holder=where.workspace)
+
+
+def _unfit(reader: Reader) -> tuple[str, str]:
+    """Return what is wrong with a reader, and what to do; two empty texts if nothing is."""
+    kind, _, rest = reader.name.partition(":")
+    name = rest if kind == "group" and rest else reader.name
+    if not name or name in ("public", "none") or "\0" in name or len(name.encode(errors="replace")) > _LONGEST_ROLE:
+        return "is no name that a role can have", "name a role of 1 to 63 bytes"
+    if name.startswith(("ds.", "pg_")):
+        return "has a reserved name", "DataSurface's own roles begin with ds., the server's own with pg_"
+    if kind == "group" and reader.login:
+        return "is a group, which cannot log in", "leave login=True away, or name a person"
+    if reader.until is not None and access_ends(reader.until) is None:
+        return f"has until={shown(reader.until)}, which is no time", 'write a date, "2027-01-31", or an ISO time'
+    return "", ""

@@ -20,7 +20,6 @@ __all__ = [
     "hints",
     "policies",
     "replicas",
-    "workspaces",
 ]
 
 _NOT_FOLLOWED = ("cpu", "memory", "timeout")
@@ -74,15 +73,6 @@ def policies(scope: Scope) -> Iterator[Finding]:
             message = f"the policy {kind} of zone {shown(zone.name)} is not enforced yet"
             path = step(step("", "zone", zone.name), "policy", kind)
             yield finding("DS-S005", policy, path, message, "do not rely on it: nothing is refused because of it")
-
-
-def workspaces(scope: Scope) -> Iterator[Finding]:
-    """DS-S006: readers that get no grants yet."""
-    for where in scope.workspaces:
-        if where.workspace.readers:
-            message = f"the readers of workspace {shown(where.workspace.name)} are not granted yet"
-            hint = "grant SELECT on its schemas by hand until they are"
-            yield finding("DS-S006", where.workspace, workspace_path(where), message, hint)
 
 
 def datasets(scope: Scope) -> Iterator[Finding]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datasurface.model.effective import sinks_of
+from datasurface.model.effective import readers_of, sinks_of
 from datasurface.model.transformer import DataTransformer
-from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
+from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 from datasurface.release.bind import Binding
 from datasurface.release.description.base import Described, Fact
 from datasurface.release.description.producers import describe_datastore
@@ -27,13 +27,23 @@ def describe_workspace(workspace: Workspace, binding: Binding, owner: Fact) -> D
             "priority": Fact(workspace.priority.value),
             "container": Fact(workspace.container.name if workspace.container else None),
             "production": Fact(workspace.production),
-            "readers": Fact(tuple(workspace.readers)),
+            "readers": Fact(tuple(_reader(reader) for reader in readers_of(workspace))),
             "deprecated": Fact(workspace.deprecated),
             "owner": owner,
             "doc": Fact(workspace.doc or None),
         },
         children=children,
     )
+
+
+def _reader(reader: Reader) -> str:
+    cleared = None if reader.clearance is None else ", ".join(c.name for c in reader.clearance) or "nothing"
+    words = [
+        *(["a login of its own"] if reader.login else []),
+        *([f"until {reader.until}"] if reader.until is not None else []),
+        *([f"cleared for {cleared}"] if cleared is not None else []),
+    ]
+    return f"{reader.name} ({'; '.join(words)})" if words else reader.name
 
 
 def _group(workspace: Workspace, group: DatasetGroup) -> Described:

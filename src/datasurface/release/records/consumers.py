@@ -11,11 +11,12 @@ from datasurface.model.effective import (
     all_workspaces,
     credential_of,
     owner_of_team,
+    readers_of,
     sinks_of,
     split_reference,
 )
 from datasurface.model.transformer import DataTransformer
-from datasurface.model.workspace import DatasetGroup, DatasetSink, Workspace
+from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 from datasurface.release.records.base import Record, Value, declared, every_text, joined_or_none, owned
 from datasurface.release.tables import (
     DatasetGroupRow,
@@ -35,8 +36,8 @@ def consumer_records(ecosystem: Ecosystem) -> Iterator[Record]:
     for placed in all_workspaces(ecosystem):
         workspace = placed.workspace
         yield _workspace(placed, owned(owner_of_team(ecosystem, placed.zone, placed.team), inherited=True))
-        for reader in workspace.readers:
-            yield ReaderRow, {"workspace": workspace.name, "reader": reader}
+        for reader in readers_of(workspace):
+            yield ReaderRow, _reader(workspace, reader)
         for group in workspace.groups:
             yield _group(workspace, group)
             for sink in sinks_of(group):
@@ -61,6 +62,12 @@ def _workspace(placed: PlacedWorkspace, owner: dict[str, Value]) -> Record:
         **owner,
         **declared(workspace),
     }
+
+
+def _reader(workspace: Workspace, reader: Reader) -> dict[str, Value]:
+    clearance = None if reader.clearance is None else ", ".join(sorted(c.name for c in reader.clearance))
+    values: dict[str, Value] = {"until": reader.until, "clearance": clearance, "login": reader.login}
+    return {"workspace": workspace.name, "reader": reader.name, **values}
 
 
 def _group(workspace: Workspace, group: DatasetGroup) -> Record:

@@ -44,6 +44,9 @@ class ReaderRow(Table):
 
     workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `workspace.name`.")
     reader: Mapped[str] = mapped_column(primary_key=True, comment="As the model names them.")
+    until: Mapped[str | None] = mapped_column(comment="When access ends; NULL for never.")
+    clearance: Mapped[str | None] = mapped_column(comment="The classifications covered; NULL hides nothing.")
+    login: Mapped[bool] = mapped_column(comment="Whether DataSurface makes the login.")
 
 
 class DatasetGroupRow(Declared, Table):
