@@ -105,7 +105,7 @@ def _work(shop: Shop, moment: Moment | None, pipe: Connection, runs: int) -> Non
         for _ in range(runs):
             pipe.recv()
             try:
-                result = runner.run(*running.job("shop"))
+                result = runner.run(*running.job(shop.stream))
                 answer = Answer(outcome=result.outcome.value, batch_id=result.batch_id, error=result.error)
             except DataSurfaceError as error:
                 answer = Answer(outcome=type(error).__name__, batch_id=None, error=str(error))

@@ -59,6 +59,7 @@ class Shop:
     history: History = History.FULL
     silence: float = 30.0
     rows: int = 20_000
+    stream: str = "shop"
 
     def ecosystem(self) -> Ecosystem:
         return model(container("src", self.source), container("dst", self.target), list(DATASETS), history=self.history)

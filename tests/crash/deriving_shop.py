@@ -1,0 +1,71 @@
+"""The shop of the crash tests with a transformer, whose code can kill the platform that runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import psycopg
+
+from crash.shop import Shop
+from datasurface import (
+    Column,
+    Dataset,
+    DatasetGroup,
+    Datastore,
+    DataTransformer,
+    Ecosystem,
+    History,
+    Integer,
+    PythonModule,
+    String,
+    Workspace,
+)
+
+CODE = """
+import os, signal
+from pathlib import Path
+
+ASKED = Path(__file__).with_name("asked")
+
+
+def kill_platform_at(stage):
+    if ASKED.exists() and ASKED.read_text() == stage:
+        ASKED.unlink()
+        os.kill(os.getppid(), signal.SIGKILL)
+        signal.pause()
+
+
+def run(context):
+    kill_platform_at("start")
+    rows = [(code, value * 2) for code, value in context.input("shop.small").rows()]
+    context.output("doubled").write(rows[:50])
+    kill_platform_at("half")
+    context.output("doubled").write(rows[50:])
+    kill_platform_at("written")
+"""
+DOUBLED = Dataset("doubled", columns=[Column("code", String(20), key=True), Column("value", Integer)])
+
+
+@dataclasses.dataclass(frozen=True)
+class DerivingShop(Shop):
+    """The shop, with a transformer of its small table."""
+
+    def ecosystem(self) -> Ecosystem:
+        made = super().ecosystem()
+        team = made.zones[0].teams[0]
+        code = DataTransformer("double", code=PythonModule("double:run"), output=Datastore("sums", datasets=[DOUBLED]))
+        doubling = Workspace("doubling", groups=[DatasetGroup("in", sinks=["shop.small"])], transformer=code)
+        wants = Workspace("wants", groups=[DatasetGroup("all", sinks=["sums.doubled"], history=History.FULL)])
+        team = dataclasses.replace(team, workspaces=[*team.workspaces, doubling, wants])
+        zone = dataclasses.replace(made.zones[0], teams=[team])
+        return dataclasses.replace(made, zones=[zone])
+
+    def rows_of(self, url: str, query: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(url) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def derived(self) -> list[tuple[object, ...]]:
+        return self.rows_of(self.target, "SELECT code, value FROM wants_all.sums_doubled ORDER BY 1")
+
+    def expected(self) -> list[tuple[object, ...]]:
+        return self.rows_of(self.source, "SELECT code, value * 2 FROM small ORDER BY code")
