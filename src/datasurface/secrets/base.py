@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -48,7 +49,7 @@ class Secret:
 
     def pieces(self) -> dict[str, str]:
         """Return the fields that are set, by name."""
-        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
 
     def __repr__(self) -> str:
         held = [f"{f.name}=***" for f in fields(self) if getattr(self, f.name) is not None]
@@ -196,7 +197,7 @@ def assemble(credential: Credential, read: Callable[[str], str | None], place: C
         SecretError: some pieces are there and a required one is not.
     """
     required, optional = required_pieces(credential.kind), optional_pieces(credential.kind)
-    found = Pieces({name: value for name in (*required, *optional) if (value := read(name)) is not None})
+    found = _found(read, (*required, *optional))
     if not found:
         return None
     missing = [place(name) for name in required if name not in found]
@@ -208,6 +209,11 @@ def assemble(credential: Credential, read: Callable[[str], str | None], place: C
     return Secret(**found)
 
 
+def _found(read: Callable[[str], str | None], names: tuple[str, ...]) -> Pieces:
+    """Return the pieces that are there; in a function of its own, whose variables no later error shows."""
+    return Pieces({name: value for name in names for value in [read(name)] if value is not None})
+
+
 def pieces_of(credential: Credential, secret: Secret) -> Pieces:
     """Return the pieces of a secret that a credential of this kind has, by the fields' names.
 
@@ -215,7 +221,7 @@ def pieces_of(credential: Credential, secret: Secret) -> Pieces:
         SecretError: a required one is absent.
     """
     required, optional = required_pieces(credential.kind), optional_pieces(credential.kind)
-    found = Pieces({name: value for name in (*required, *optional) if (value := getattr(secret, name)) is not None})
+    found = _found(partial(getattr, secret), (*required, *optional))
     missing = [name for name in required if name not in found]
     if missing:
         raise SecretError(f"the new secret of credential {credential.name!r} has no {' and no '.join(missing)}")
