@@ -13,12 +13,13 @@ from datasurface.errors import ConfigurationError
 from datasurface.govern.check import check
 from datasurface.govern.report import Report
 from datasurface.graph.build import build_graph
+from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release
 from datasurface.release.system import with_system
 from datasurface.secrets.resolve import installed_stores
 
-__all__ = ["compile_model", "keep_release", "require_ok"]
+__all__ = ["compile_ecosystem", "compile_model", "keep_release", "require_ok"]
 
 _OWN_FOLDER = ".datasurface"
 
@@ -32,7 +33,16 @@ def compile_model(folder: Path, environment: str | None = None) -> tuple[Release
         ConfigurationError: it has no environment of that name.
     """
     with _no_collection():
-        ecosystem = load(folder)
+        return compile_ecosystem(load(folder), environment)
+
+
+def compile_ecosystem(ecosystem: Ecosystem, environment: str | None = None) -> tuple[Release, Report]:
+    """Check and compile a model that was made in this process.
+
+    Raises:
+        ConfigurationError: it has no environment of that name.
+    """
+    with _no_collection():
         capabilities = capability_map()
         whole = with_system(ecosystem)
         graph = build_graph(whole)
