@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from datasurface.model.capture import ChangeCapture, Cron, External, MilestonedSource, Snapshot, Watermark
+from datasurface.model.check import AcceptedValues, Freshness, InRange, NotNull, RowCount, SqlCheck, Unique
 from datasurface.model.classification import (
     CONFIDENTIAL,
     CPI,
@@ -119,6 +120,7 @@ from datasurface.model.vocabulary import (
     CredentialKind,
     History,
     Latency,
+    OnFailure,
     OutputMode,
     Priority,
     Tls,
@@ -153,6 +155,7 @@ __all__ = [
     "PC3",
     "PII",
     "PUBLIC",
+    "AcceptedValues",
     "Access",
     "AllowedClassifications",
     "AllowedClouds",
@@ -202,6 +205,7 @@ __all__ = [
     "Float64",
     "ForbiddenClassifications",
     "ForbiddenLocations",
+    "Freshness",
     "Geography",
     "GitHubRepository",
     "GitLabRepository",
@@ -209,6 +213,7 @@ __all__ = [
     "Guard",
     "Hint",
     "History",
+    "InRange",
     "Integer",
     "Interval",
     "Json",
@@ -220,6 +225,8 @@ __all__ = [
     "Map",
     "MilestonedSource",
     "MySQLDatabase",
+    "NotNull",
+    "OnFailure",
     "OracleDatabase",
     "OutputMode",
     "PostgresDatabase",
@@ -231,9 +238,11 @@ __all__ = [
     "Reader",
     "RequiredRetention",
     "RequiredStorage",
+    "RowCount",
     "SmallInt",
     "Snapshot",
     "SnowflakeDatabase",
+    "SqlCheck",
     "SqlQueries",
     "SqlServerDatabase",
     "SqliteDatabase",
@@ -245,6 +254,7 @@ __all__ = [
     "Timestamp",
     "TinyInt",
     "Tls",
+    "Unique",
     "Uuid",
     "Variant",
     "Vector",

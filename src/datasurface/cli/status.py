@@ -32,7 +32,9 @@ def command(*, session: Session, platform_name: str | None, as_json: bool) -> in
       embedded  its embedded server: container, databases, folder, state, host, port, pid, version
       streams   a list with, for each stream: stream, state, batch, started_at, finished_at, read_at,
                 rows, rows_read, inserted, updated, deleted, every, next_due, behind_seconds,
-                overdue_seconds, owner, owner_silent_seconds, error
+                overdue_seconds, owner, owner_silent_seconds, error, and failing_checks: a list of
+                the checks that what consumers see does not pass: batch, dataset, check, kind,
+                on_failure, ok, failing_rows, detail
     A state is running, never, merged, idle, parked, failed, abandoned, waiting or interrupted.
     """
     model = read_folder(session.folder, session.environment, os.environ, platform=platform_name)
@@ -84,3 +86,5 @@ def _remark(status: StreamStatus) -> None:
         click.echo(f"{facts.stream}: held by {facts.owner} since {moment(facts.held_since)}{silent}")
     if facts.last and facts.last.error and facts.state in {"parked", "failed", "waiting"}:
         click.secho(f"{facts.stream}: {facts.state}: {facts.last.error}", fg="yellow")
+    for result in facts.failing:
+        click.secho(f"{facts.stream}: batch {result.batch_id} was published although {result.sentence()}", fg="yellow")

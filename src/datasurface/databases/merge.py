@@ -11,14 +11,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection, Engine
 
 from datasurface.databases.audit import BucketSum, Change
 from datasurface.databases.base import Feed
+from datasurface.model.check import SqlCheck
 from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import JobDataset
+
+if TYPE_CHECKING:
+    from datasurface.databases.checks import Checker, Judged
 
 __all__ = [
     "SMALL_ROWS",
@@ -367,6 +371,14 @@ class MergeStore(Protocol):
         wanted: Iterable[int],
     ) -> Mapping[str, Change]:
         """Return the rows of some buckets by key."""
+        ...
+
+    def checker(self, connection: Connection, judged: Judged) -> Checker:
+        """Return what judges one dataset of a batch whose delta is found."""
+        ...
+
+    def query_fault(self, connection: Connection, schema: str, dataset: JobDataset, check: SqlCheck) -> str:
+        """Return why a user's query may not run as a check of a dataset; empty if it may."""
         ...
 
     def drop_delta(self, connection: Connection, tables: Tables, staging: Staging) -> None:

@@ -87,6 +87,8 @@ class BatchResult:
     counts: DatasetCounts
     seconds: float
     error: str = ""
+    warnings: tuple[str, ...] = ()
+    """What checks found that do not stop the batch."""
 
     @property
     def ok(self) -> bool:

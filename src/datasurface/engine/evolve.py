@@ -12,12 +12,13 @@ from datasurface.databases.merge import MergeStore, PhysicalTable, Tables
 from datasurface.engine.actual import Actual, KnownView
 from datasurface.engine.operation import Operation
 from datasurface.engine.publish import VERSION_COLUMNS
+from datasurface.model.check import SqlCheck, check_name
 from datasurface.model.vocabulary import History
 from datasurface.names import shorten
 from datasurface.release.job import JobDataset, JobSpec, PlatformSpec
 from datasurface.store.streams import DatasetState
 
-__all__ = ["retired_tables", "table_operations"]
+__all__ = ["check_refusals", "retired_tables", "table_operations"]
 
 _ASIDE = "ds_gone."
 _WAY_OUT = "take the dataset out of the model, `apply --prune`, and put it back; or give it another name"
@@ -259,6 +260,19 @@ def _departures(
 def _aside_names(column: str, limit: int) -> Iterator[str]:
     """Yield names under which a departed column may be kept; no column of a dataset begins like them."""
     return (shorten(f"{_ASIDE}{number}.{column}", limit) for number in itertools.count(1))
+
+
+def check_refusals(store: MergeStore, connection: Connection, spec: PlatformSpec, schema: str) -> Iterator[Operation]:
+    """Yield why users' queries that are to check datasets may not run; nothing for those that may."""
+    for job in spec.jobs:
+        datasets = {d.name: d for d in job.datasets}
+        for declared in job.checks:
+            for check in declared.checks:
+                if isinstance(check, SqlCheck):
+                    fault = store.query_fault(connection, schema, datasets[declared.dataset], check)
+                    target = f"check {job.datastore}.{declared.dataset}: {check_name(check)}"
+                    if fault:
+                        yield Operation(action="refuse", target=target, refused=fault)
 
 
 def retired_tables(store: MergeStore, spec: PlatformSpec, schema: str, actual: Actual) -> Iterator[Operation]:

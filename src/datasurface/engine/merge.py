@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from datasurface.databases.merge import DeltaCounts, Staging, StagingKind
+from datasurface.databases.merge import DeltaCounts, StagingKind
 from datasurface.engine.capture.snapshot import StagedBatch, refuse_keys
+from datasurface.engine.checks import judge, reasons
 from datasurface.engine.context import BatchContext
 from datasurface.engine.guard import verdict
+from datasurface.engine.work import Work
 from datasurface.errors import BatchFailedError
 from datasurface.model.vocabulary import History, OutputMode
 from datasurface.release.job import JobDataset
 from datasurface.store import ledger
+from datasurface.store.checks import CheckResult, save_results
 from datasurface.store.ledger import BatchState, DatasetCounts
 from datasurface.store.streams import Claim, DatasetState, advance, hold, save_dataset
 from datasurface.store.tables import bind, views
@@ -28,36 +30,25 @@ _PRUNE_EVERY = timedelta(days=1)
 
 
 class ParkedError(Exception):
-    """The guard stops the batch; the message is its reason."""
+    """A check or the guard stops the batch; the message is its reason."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """One dataset of the batch on its way."""
-
-    dataset: JobDataset
-    staging: Staging
-    state: DatasetState
-    delta: DeltaCounts
-
-    @property
-    def rows_after(self) -> int:
-        """How many rows are current once the batch is merged."""
-        return self.state.rows + self.delta.inserted - self.delta.deleted
+    def __init__(self, reason: str, results: tuple[CheckResult, ...] = ()) -> None:
+        super().__init__(reason)
+        self.results = results
 
 
 def merge(
     context: BatchContext, claim: Claim, batch: StagedBatch, states: Mapping[str, DatasetState], *, guarded: bool
-) -> DatasetCounts:
+) -> tuple[DatasetCounts, tuple[CheckResult, ...]]:
     """Publish all datasets of a staged batch, its ledger row and the new position in one transaction.
 
-    The same transaction gives the stream back.
+    The same transaction gives the stream back. A parked batch that is let through was checked and guarded already.
 
     Returns:
-        The counts over all datasets.
+        The counts over all datasets, and what the checks said.
 
     Raises:
-        ParkedError: the guard stops it; nothing was changed.
+        ParkedError: a check or the guard stops it; nothing was changed.
         BatchFailedError: keys or staging do not add up; nothing was changed.
         LostStreamError: another run took the stream; nothing was changed.
     """
@@ -71,12 +62,14 @@ def merge(
             )
             for dataset in context.job.datasets
         ]
+        results = judge(context, connection, work, batch.read_at) if guarded else ()
         if guarded:
-            _guard(context, connection, work)
+            _guard(context, connection, work, results)
         # What keeps readers waiting, putting first loads in place, comes last.
         work.sort(key=lambda w: w.staging.kind is StagingKind.FIRST)
         counts = {w.dataset.name: _apply(context, connection, batch, w) for w in work}
         total = sum(counts.values(), start=DatasetCounts())
+        save_results(connection, schema, claim.stream, batch.batch_id, results)
         ledger.save_counts(connection, schema, claim.stream, batch.batch_id, counts)
         ledger.set_state(connection, schema, claim.stream, batch.batch_id, BatchState.MERGED, counts=total)
         changed = total.inserted or total.updated or total.deleted or any(c.seed for c in counts.values())
@@ -89,7 +82,7 @@ def merge(
             changed_batch=batch.batch_id if changed else None,
             give_back=True,
         )
-    return total
+    return total, results
 
 
 def _examine(
@@ -98,14 +91,14 @@ def _examine(
     dataset: JobDataset,
     batch: StagedBatch,
     state: DatasetState,
-) -> _Work:
+) -> Work:
     """Find a dataset's delta and check that it adds up with what was staged."""
     staging = batch.datasets.get(dataset.name)
     if staging is None:
         raise BatchFailedError(f"dataset {dataset.name!r} was not staged")
     if staging.kind is StagingKind.FIRST:
         empty = dataclasses.replace(state, rows=0)
-        return _Work(dataset, staging, empty, DeltaCounts(inserted=staging.rows, updated=0, deleted=0))
+        return Work(dataset, staging, empty, DeltaCounts(inserted=staging.rows, updated=0, deleted=0))
     mode, tables = context.job.mode, context.tables(dataset)
     if mode is OutputMode.CHANGES:
         _refuse_changes(dataset, context.store.change_problems(connection, tables, dataset, staging.table))
@@ -116,7 +109,7 @@ def _examine(
             f"dataset {dataset.name!r} does not add up: {state.rows} rows + {delta.inserted} inserted "
             f"- {delta.deleted} deleted is not {staging.rows} rows read"
         )
-    return _Work(dataset, staging, state, delta)
+    return Work(dataset, staging, state, delta)
 
 
 def _refuse_changes(dataset: JobDataset, problems: Sequence[str]) -> None:
@@ -128,21 +121,23 @@ def _refuse_changes(dataset: JobDataset, problems: Sequence[str]) -> None:
         )
 
 
-def _guard(context: BatchContext, connection: Connection, work: list[_Work]) -> None:
-    """Stop a batch that deletes too much; one whose keys are wrong fails at once, for it could never be accepted."""
+def _guard(context: BatchContext, connection: Connection, work: list[Work], results: tuple[CheckResult, ...]) -> None:
+    """Stop a batch that fails a check or deletes too much; one whose keys are wrong fails: it could not be accepted."""
     mode = context.job.mode
-    reasons = [verdict(context.job.guard, w.dataset.name, w.state.rows, w.delta, mode) for w in work if w.state.loaded]
-    found = [reason for reason in reasons if reason is not None]
+    verdicts = [verdict(context.job.guard, w.dataset.name, w.state.rows, w.delta, mode) for w in work if w.state.loaded]
+    found = [*(reason for reason in verdicts if reason is not None), *reasons(results)]
     if not found:
         return
     for w in work if mode is OutputMode.SNAPSHOT else ():
+        if w.staging.kind is StagingKind.FIRST:
+            continue
         refuse_keys(
             w.dataset, context.store.key_problem(connection, context.tables(w.dataset), w.dataset, w.staging.table)
         )
-    raise ParkedError("; ".join(found))
+    raise ParkedError("; ".join(found), results)
 
 
-def _apply(context: BatchContext, connection: Connection, batch: StagedBatch, work: _Work) -> DatasetCounts:
+def _apply(context: BatchContext, connection: Connection, batch: StagedBatch, work: Work) -> DatasetCounts:
     """Apply one dataset's delta, move its state, and leave no staging behind."""
     store, tables = context.store, context.tables(work.dataset)
     first = work.staging.kind is StagingKind.FIRST
@@ -170,7 +165,7 @@ def _apply(context: BatchContext, connection: Connection, batch: StagedBatch, wo
     )
 
 
-def _apply_delta(context: BatchContext, connection: Connection, batch: StagedBatch, work: _Work) -> None:
+def _apply_delta(context: BatchContext, connection: Connection, batch: StagedBatch, work: Work) -> None:
     store, tables = context.store, context.tables(work.dataset)
     keeps_history = work.dataset.history is History.FULL and work.state.history_from is not None
     store.apply_delta(
@@ -189,7 +184,7 @@ def _apply_delta(context: BatchContext, connection: Connection, batch: StagedBat
             store.drop_deltas(connection, tables, batch.batch_id - context.job.keep_batches)
 
 
-def _next_state(work: _Work, batch_id: int, read_at: datetime) -> DatasetState:
+def _next_state(work: Work, batch_id: int, read_at: datetime) -> DatasetState:
     """Return the dataset's state after the batch; history begins with the first batch that keeps it."""
     state = dataclasses.replace(work.state, loaded=True, rows=work.rows_after, last_read=work.staging.rows)
     if work.dataset.history is History.LIVE:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from datasurface.databases.merge import KeyProblem, StagingKind
 from datasurface.engine.batch import BatchResult, Outcome, Situation, Step, steps
 from datasurface.engine.capture.snapshot import LOCK_WAIT, StagedBatch, refuse_keys, stage
+from datasurface.engine.checks import warnings
 from datasurface.engine.context import BatchContext
 from datasurface.engine.merge import ParkedError, merge
 from datasurface.errors import (
@@ -26,6 +27,7 @@ from datasurface.errors import (
 from datasurface.model.vocabulary import OutputMode
 from datasurface.secrets.masking import masked
 from datasurface.store import ledger
+from datasurface.store.checks import CheckResult, save_results
 from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts
 from datasurface.store.streams import Claim, DatasetState, advance, claim, dataset_states, hold, release
 
@@ -86,6 +88,7 @@ class _Run:
         self._states: dict[str, DatasetState] = {}
         self._staged: StagedBatch | None = None
         self._shared = True
+        self._results: tuple[CheckResult, ...] = ()
         self.error = ""
 
     def result(self, outcome: Outcome, seconds: float) -> BatchResult:
@@ -97,6 +100,7 @@ class _Run:
             counts=self._counts,
             seconds=seconds,
             error=self.error,
+            warnings=warnings(self._results),
         )
 
     def give_back(self) -> None:
@@ -117,6 +121,7 @@ class _Run:
         except (LostStreamError, StreamBusyError, ConfigurationError):
             raise
         except ParkedError as parked:
+            self._results = parked.results
             return self._settle(BatchState.PARKED, Outcome.PARKED, str(parked))
         except (SQLAlchemyError, DataSurfaceError, OSError) as error:
             self.error = self._said(error)
@@ -272,7 +277,7 @@ class _Run:
             if self._staged is None:
                 self._staged = self._read_staged(held)
             self._counts = DatasetCounts(rows_read=sum(s.rows for s in self._staged.datasets.values()))
-            self._counts = merge(context, held, self._staged, self._states, guarded=not self._accept)
+            self._counts, self._results = merge(context, held, self._staged, self._states, guarded=not self._accept)
             self._claim = None
         except Exception as error:
             if isinstance(error, BatchFailedError) or context.store.is_integrity_error(error):
@@ -316,6 +321,8 @@ class _Run:
                 last = ledger.last_batch(connection, context.schema, held.stream)
                 if last is not None and last.batch_id == self._batch_id and last.state in ledger.UNFINISHED:
                     ledger.set_state(connection, context.schema, held.stream, last.batch_id, state, error=reason)
+                if state is BatchState.PARKED:
+                    save_results(connection, context.schema, held.stream, self._batch_id or 0, self._results)
                 if state is BatchState.FAILED:
                     self._drop_leftovers(connection)
         except (SQLAlchemyError, DataSurfaceError) as error:

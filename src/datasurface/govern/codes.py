@@ -118,12 +118,19 @@ _TRANSFORMERS = {
     "DS-X003": CodeInfo(_E, "resources that cannot be read"),
     "DS-X004": CodeInfo(_W, "a container image, which only deploy targets run"),
 }
+_CHECKS = {
+    "DS-Q001": CodeInfo(_E, "a check of a column that does not exist"),
+    "DS-Q002": CodeInfo(_E, "a check of a type that it cannot judge"),
+    "DS-Q003": CodeInfo(_E, "a check with values that cannot be"),
+    "DS-Q004": CodeInfo(_E, "a check whose query is no SELECT on its dataset"),
+    "DS-Q005": CodeInfo(_E, "two checks of one name"),
+    "DS-Q006": CodeInfo(_E, "a check that nothing can run"),
+}
 _SUPPORT = {
     "DS-S002": CodeInfo(_E, "a consumer replica: not supported yet"),
     "DS-S003": CodeInfo(_E, "a primary ingestion: not supported yet"),
     "DS-S004": CodeInfo(_E, "binding by an environment: not supported yet"),
     "DS-S005": CodeInfo(_W, "a policy that is not enforced yet"),
-    "DS-S007": CodeInfo(_E, "dataset checks: not supported yet"),
     "DS-S009": CodeInfo(_W, "a hint that is not followed yet"),
     "DS-S010": CodeInfo(_E, "a kind of credential that the database cannot use"),
 }
@@ -139,6 +146,7 @@ CODES: dict[str, CodeInfo] = {
     **_PLATFORMS,
     **_PHYSICAL,
     **_TRANSFORMERS,
+    **_CHECKS,
     **_SUPPORT,
 }
 """Every code, in the order of the reference."""

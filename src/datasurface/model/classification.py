@@ -6,7 +6,20 @@ from dataclasses import field
 
 from datasurface.model.base import Noun, noun
 
-__all__ = ["CONFIDENTIAL", "CPI", "CSI", "INTERNAL", "MNPI", "PC1", "PC2", "PC3", "PII", "PUBLIC", "Classification"]
+__all__ = [
+    "CONFIDENTIAL",
+    "CPI",
+    "CSI",
+    "INTERNAL",
+    "MNPI",
+    "PC1",
+    "PC2",
+    "PC3",
+    "PII",
+    "PUBLIC",
+    "Classification",
+    "shown_in_messages",
+]
 
 
 @noun
@@ -22,6 +35,15 @@ class Classification(Noun):
     name: str = field(kw_only=False)
     level: int = 0
     scheme: str = ""
+
+
+_HARMLESS = 1
+"""The highest level of DataSurface's own scheme whose values may stand in messages: INTERNAL."""
+
+
+def shown_in_messages(*classifications: Classification) -> bool:
+    """Tell whether values so classified may stand in logs and reasons; of other schemes only level 0 may."""
+    return all(c.level <= (0 if c.scheme else _HARMLESS) for c in classifications)
 
 
 PUBLIC = Classification("PUBLIC", level=0)

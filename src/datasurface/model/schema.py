@@ -9,6 +9,7 @@ from typing import TypeAlias, cast
 from datasurface.model.base import Noun, follows, noun, opposite
 from datasurface.model.classification import Classification
 from datasurface.model.types.base import DataType
+from datasurface.model.vocabulary import OnFailure
 
 __all__ = ["Check", "Column", "Dataset", "SourceName"]
 
@@ -17,9 +18,13 @@ SourceName: TypeAlias = str | tuple[str, str]
 
 
 class Check(Noun):
-    """A condition that a dataset's rows must meet before they are published."""
+    """A condition that a dataset's rows must meet before they are published. The concrete checks say which."""
 
     __slots__ = ()
+
+    on_failure: OnFailure
+    name: str
+    doc: str
 
 
 @noun

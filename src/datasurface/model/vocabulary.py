@@ -14,6 +14,7 @@ __all__ = [
     "CredentialKind",
     "History",
     "Latency",
+    "OnFailure",
     "OutputMode",
     "Priority",
     "Tls",
@@ -103,6 +104,13 @@ class AssignStatus(StrEnum):
     DECOMMISSIONED = "decommissioned"
 
 
+class OnFailure(StrEnum):
+    """What becomes of a batch that fails a check: it waits for somebody to look, or is published with a warning."""
+
+    PARK = "park"
+    WARN = "warn"
+
+
 class OutputMode(StrEnum):
     """What a transformer writes: whole tables, or the changes of them."""
 
@@ -112,5 +120,17 @@ class OutputMode(StrEnum):
 
 ENUMERATIONS: dict[str, type[enum.Enum]] = {
     cls.__name__: cls
-    for cls in (Access, AssignStatus, Cloud, Consistency, CredentialKind, History, Latency, OutputMode, Priority, Tls)
+    for cls in (
+        Access,
+        AssignStatus,
+        Cloud,
+        Consistency,
+        CredentialKind,
+        History,
+        Latency,
+        OnFailure,
+        OutputMode,
+        Priority,
+        Tls,
+    )
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datasurface.graph.nodes import StreamDataset
+from collections.abc import Iterator
+
+from datasurface.graph.nodes import Stream, StreamDataset
+from datasurface.model.classification import shown_in_messages
 from datasurface.model.effective import duration
 from datasurface.model.schema import Column
-from datasurface.release.job import JobColumn, JobDataset
+from datasurface.release.job import JobChecks, JobColumn, JobDataset
 
-__all__ = ["job_column", "job_dataset"]
+__all__ = ["job_checks", "job_column", "job_dataset"]
 
 
 def job_dataset(need: StreamDataset, schema: str | None, table: str) -> JobDataset:
@@ -25,6 +28,17 @@ def job_dataset(need: StreamDataset, schema: str | None, table: str) -> JobDatas
 def job_column(column: Column) -> JobColumn:
     """Return a column as a job reads and stores it."""
     return JobColumn(column.name, column.data_type, key=column.key, nullable=column.nullable, source=column.source)
+
+
+def job_checks(stream: Stream) -> Iterator[JobChecks]:
+    """Yield the checks of those datasets of a stream that have some."""
+    for need in stream.datasets:
+        dataset = need.dataset
+        if dataset.checks:
+            hidden = [
+                c.name for c in dataset.columns if not shown_in_messages(*dataset.classification, *c.classification)
+            ]
+            yield JobChecks(dataset.name, checks=dataset.checks, hidden=hidden)
 
 
 def _days(retention: str | None) -> int | None:

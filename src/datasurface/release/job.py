@@ -17,6 +17,7 @@ from datasurface.model.capture import Capture, Every, External
 from datasurface.model.datastore import Guard
 from datasurface.model.infrastructure import Container, Credential, CredentialLike
 from datasurface.model.platform import Hint
+from datasurface.model.schema import Check
 from datasurface.model.secret_stores import StoreChoice
 from datasurface.model.serial import encode
 from datasurface.model.transformer import Code
@@ -27,6 +28,7 @@ __all__ = [
     "CHANGE_COLUMNS",
     "Changed",
     "InputDataset",
+    "JobChecks",
     "JobColumn",
     "JobDataset",
     "JobSpec",
@@ -84,6 +86,20 @@ class JobDataset(Noun):
 @noun
 class Changed(External):
     """No schedule: a transformer without `every` runs whenever its inputs have changed."""
+
+
+@noun
+class JobChecks(Noun):
+    """What holds for a dataset before its rows are published.
+
+    Attributes:
+        dataset: The dataset's name.
+        hidden: Columns whose values may not stand in messages, because of what they are classified as.
+    """
+
+    dataset: str = field(kw_only=False)
+    checks: Sequence[Check]
+    hidden: Sequence[str] = ()
 
 
 @noun
@@ -156,6 +172,7 @@ class JobSpec(Noun):
         connections: How many connections to the source may be used at once.
         keep_batches: For how many batches deltas are kept.
         mode: Whether a batch stages whole tables, or the changes of them.
+        checks: The checks of those datasets that have some; no part of the job digest, for they read what is staged.
         transformer: What derives the rows, if this is a transformer's output.
     """
 
@@ -171,6 +188,7 @@ class JobSpec(Noun):
     connections: int = 4
     keep_batches: int = 0
     mode: OutputMode = OutputMode.SNAPSHOT
+    checks: Sequence[JobChecks] = ()
     transformer: TransformerSpec | None = None
 
     @property

@@ -19,6 +19,7 @@ from datasurface.release.compile import Release
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform, identity_of
+from datasurface.store.checks import forget_knowledge
 from datasurface.store.releases import activate, keep_tables
 from datasurface.store.schema_version import enroll
 from datasurface.store.streams import Claim, claim, dataset_states, hold, owner_name, release, save_dataset
@@ -230,6 +231,8 @@ class _Executor:
         if operation.forgets_state is not None:
             stream, dataset = operation.forgets_state
             bound.execute(delete(datasets).where(datasets.c.stream == stream, datasets.c.dataset == dataset))
+        if operation.action == "change" and operation.stream is not None:
+            forget_knowledge(bound, self._running.schema, operation.stream)
         if operation.ends_history is not None:
             stream, dataset = operation.ends_history
             bound.execute(

@@ -8,8 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from datasurface.model.check import check_name
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.platform import RunningPlatform
+from datasurface.store.checks import CheckResult, latest_results
 from datasurface.store.ledger import BatchRow, last_batches
 from datasurface.store.releases import active_spec
 from datasurface.store.streams import SILENCE
@@ -29,6 +31,7 @@ class StreamFacts:
         read_at: What time of the source consumers see; None before the first merge.
         rows: How many rows are current, over all its datasets.
         last: Its newest batch.
+        failing: The checks that fail for what consumers see.
     """
 
     stream: str
@@ -38,6 +41,7 @@ class StreamFacts:
     read_at: datetime | None = None
     rows: int = 0
     last: BatchRow | None = None
+    failing: tuple[CheckResult, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -98,9 +102,12 @@ def read_facts(running: RunningPlatform) -> PlatformFacts:
         release = bound.execute(select(releases).where(releases.c.active)).one_or_none()
         spec = active_spec(connection, running.schema)
         batches = last_batches(connection, running.schema)
+        results = latest_results(connection, running.schema)
         count = select(datasets.c.stream, func.sum(datasets.c.rows)).group_by(datasets.c.stream)
         rows = {name: int(number) for name, number in bound.execute(count)}
         held = {row.stream: row for row in bound.execute(select(streams))}
+    jobs = spec.jobs if spec else ()
+    declared = {(job.stream, c.dataset, check_name(check)) for job in jobs for c in job.checks for check in c.checks}
     names = {*held, *batches, *(job.stream for job in spec.jobs)} if spec else {*held, *batches}
     found = {}
     for name in sorted(names):
@@ -114,6 +121,7 @@ def read_facts(running: RunningPlatform) -> PlatformFacts:
             read_at=row.read_at if row is not None else None,
             rows=rows.get(name, 0),
             last=batches.get(name),
+            failing=tuple(r for r in results.get(name, ()) if not r.ok and (name, r.dataset, r.check) in declared),
         )
     return PlatformFacts(
         now=now,

@@ -121,4 +121,5 @@ def report_of(result: BatchResult) -> BatchReport:
         deleted=counts.deleted,
         seconds=result.seconds,
         error=result.error,
+        warnings=result.warnings,
     )

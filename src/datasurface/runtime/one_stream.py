@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from datasurface.runtime.job import JobRunner, report_of
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.progress import Progress
 from datasurface.runtime.report import BatchReport
+from datasurface.store.checks import CheckResult, results_of
 from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts, history_of, last_batch
 from datasurface.store.releases import active_streams
 from datasurface.store.tables import bind, ledger_datasets, streams
@@ -26,10 +27,11 @@ __all__ = ["StreamBatch", "accept", "history", "open_stream", "reset", "resnapsh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamBatch:
-    """One row of the ledger, with its datasets' share by name."""
+    """One row of the ledger, with its datasets' share by name, and what the checks said of it."""
 
     batch: BatchRow
     datasets: Mapping[str, DatasetCounts]
+    checks: Sequence[CheckResult] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return what `--json` prints."""
@@ -44,6 +46,7 @@ class StreamBatch:
             "release": batch.model_digest,
             "error": batch.error,
             "datasets": [{"dataset": name, **_counts(counts)} for name, counts in sorted(self.datasets.items())],
+            "checks": [result.to_json() for result in self.checks],
         }
 
 
@@ -83,7 +86,13 @@ def history(running: RunningPlatform, stream: str, limit: int) -> list[StreamBat
             split.setdefault(row.batch_id, {})[row.dataset] = DatasetCounts(
                 rows_read=row.rows_read, inserted=row.inserted, updated=row.updated, deleted=row.deleted, seed=row.seed
             )
-    return [StreamBatch(batch=batch, datasets=split.get(batch.batch_id, {})) for batch in batches]
+        said: dict[int, list[CheckResult]] = {}
+        for result in results_of(connection, running.schema, stream, batches[-1].batch_id):
+            said.setdefault(result.batch_id, []).append(result)
+    return [
+        StreamBatch(batch=batch, datasets=split.get(batch.batch_id, {}), checks=said.get(batch.batch_id, ()))
+        for batch in batches
+    ]
 
 
 def reset(running: RunningPlatform, stream: str) -> BatchRow | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from datasurface.engine.actual import Actual, read_actual
-from datasurface.engine.evolve import retired_tables, table_operations
+from datasurface.engine.evolve import check_refusals, retired_tables, table_operations
 from datasurface.engine.operation import Operation
 from datasurface.engine.outputs import retired_outputs
 from datasurface.engine.publish import view_operations
@@ -78,7 +78,7 @@ def _operations(
     tables = list(table_operations(store, connection, spec, schema, actual))
     remade = {key for operation in tables for key in operation.forgets_views}
     views = view_operations(store, connection, spec, schema, running.limit, actual, remade)
-    found += [*tables, *views]
+    found += [*tables, *views, *check_refusals(store, connection, spec, schema)]
     if actual.digest != digest:
         detail = f"in place of {actual.digest[:12]}" if actual.digest else ""
         found.append(Operation(action="activate", target=f"release {digest[:12]}", detail=detail))

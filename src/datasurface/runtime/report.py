@@ -58,6 +58,7 @@ class BatchReport:
         state: `merged` or `idle` if all went well; else `parked`, `failed`, `busy`, `abandoned`, `unreachable`.
         seconds: How long the run took.
         error: Why it is not well, with known secrets masked; may be empty.
+        warnings: What checks found that do not stop it.
     """
 
     stream: str
@@ -69,9 +70,11 @@ class BatchReport:
     deleted: int = 0
     seconds: float = 0.0
     error: str = ""
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", masked(self.error))
+        object.__setattr__(self, "warnings", tuple([masked(warning) for warning in self.warnings]))
 
     @property
     def nothing(self) -> bool:
@@ -107,12 +110,14 @@ def log_line(report: BatchReport) -> str:
     ]
     if report.error:
         pairs.append(("error", _masked(report.error)))
+    pairs += [("warning", _masked(warning)) for warning in report.warnings]
     return "batch " + " ".join([f"{name}={_quoted(value)}" for name, value in pairs])
 
 
 def log_report(report: BatchReport) -> None:
     """Write the report's line to the logger `datasurface`, as loud as its state is bad."""
-    _LOGGER.log(_LEVELS.get(report.state, logging.INFO), "%s", log_line(report))
+    usual = logging.WARNING if report.warnings else logging.INFO
+    _LOGGER.log(_LEVELS.get(report.state, usual), "%s", log_line(report))
 
 
 def console_handler() -> logging.Handler:

@@ -55,6 +55,7 @@ class StreamStatus:
             "owner": facts.owner or None,
             "owner_silent_seconds": facts.silent,
             "error": last.error if last else None,
+            "failing_checks": [{"batch": r.batch_id, **r.to_json()} for r in facts.failing],
         }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
 
 from datasurface.databases.merge import Staging, StagingKind
-from datasurface.store.tables import bind, ledger, ledger_datasets
+from datasurface.store.tables import bind, checks, ledger, ledger_datasets
 
 __all__ = [
     "UNFINISHED",
@@ -256,8 +256,7 @@ def forget_old(connection: Connection, schema: str, now: datetime, *, days: int 
     superseded = exists().where(newer.c.stream == ledger.c.stream, newer.c.batch_id > ledger.c.batch_id)
     forgotten = bound.execute(delete(ledger).where(done, old, superseded)).rowcount
     if forgotten:
-        kept = exists().where(
-            ledger.c.stream == ledger_datasets.c.stream, ledger.c.batch_id == ledger_datasets.c.batch_id
-        )
-        bound.execute(delete(ledger_datasets).where(~kept))
+        for table in (ledger_datasets, checks):
+            kept = exists().where(ledger.c.stream == table.c.stream, ledger.c.batch_id == table.c.batch_id)
+            bound.execute(delete(table).where(~kept))
     return int(forgotten)

@@ -25,6 +25,7 @@ __all__ = [
     "access_changes",
     "audits",
     "bind",
+    "checks",
     "datasets",
     "jobs",
     "ledger",
@@ -208,6 +209,23 @@ logins = Table(
     comment="Which of the two alternating logins of a role is in use, and since when it has its password",
 )
 
+checks = Table(
+    "checks",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("batch_id", BigInteger, primary_key=True),
+    Column("dataset", Text, primary_key=True),
+    Column("check_name", Text, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("on_failure", String(8), nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("failing_rows", BigInteger),
+    Column("detail", Text, nullable=False),
+    Column("newest", _moment),
+    Column("definition", String(64), nullable=False),
+    comment="What the checks of datasets said of a batch; one that had nothing new to look at says nothing",
+)
+
 VIEWS: dict[str, str] = {
     "batches": (
         "SELECT stream, batch_id, state, started_at, finished_at, rows_read, inserted, updated, deleted, "
@@ -217,6 +235,9 @@ VIEWS: dict[str, str] = {
         "SELECT d.stream, d.batch_id, d.dataset, l.state, l.started_at, l.finished_at, d.rows_read, d.inserted, "
         "d.updated, d.deleted, l.model_digest, l.error "
         "FROM {schema}.ledger_datasets d JOIN {schema}.ledger l ON l.stream = d.stream AND l.batch_id = d.batch_id"
+    ),
+    "batch_checks": (
+        "SELECT stream, batch_id, dataset, check_name, kind, on_failure, ok, failing_rows, detail FROM {schema}.checks"
     ),
 }
 """The public views; `{schema}` stands for the platform's schema, quoted."""

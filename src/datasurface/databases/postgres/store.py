@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 
 from datasurface.databases.audit import BucketSum, Change
 from datasurface.databases.base import Feed, Login
+from datasurface.databases.checks import Judged
 from datasurface.databases.merge import (
     SMALL_ROWS,
     DeltaCounts,
@@ -30,9 +31,12 @@ from datasurface.databases.merge import (
     Tables,
 )
 from datasurface.databases.postgres import changes, checksum, ddl, delta, physical
+from datasurface.databases.postgres.checks import PostgresChecker
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.copy import copy_in
+from datasurface.databases.postgres.proof import query_fault
 from datasurface.errors import ApplyBlockedError
+from datasurface.model.check import SqlCheck
 from datasurface.model.vocabulary import OutputMode
 from datasurface.names import shorten
 from datasurface.release.job import JobDataset
@@ -60,6 +64,7 @@ class PostgresStore:
 
     def __init__(self, login: Login, *, connections: int = 20) -> None:
         self._login = login
+        self._proved: set[tuple[object, ...]] = set()
         self.name_limit = _LIMIT
         self.engine: Engine = create_engine(
             "postgresql+psycopg://",
@@ -362,6 +367,27 @@ class PostgresStore:
         """Return the rows of some buckets by key."""
         name = sql.Identifier(schema, table)
         return checksum.bucket_rows(_raw(connection), dataset, name, buckets, wanted, source=False)
+
+    # -- checks
+
+    def checker(self, connection: Connection, judged: Judged) -> PostgresChecker:
+        """Return what judges one dataset of a batch whose delta is found."""
+        raw, dataset = _raw(connection), judged.dataset
+
+        def fault(check: SqlCheck) -> str:
+            return self.query_fault(connection, judged.tables.schema, dataset, check)
+
+        return PostgresChecker(raw, judged, _delta_table(judged.tables, judged.staging), fault)
+
+    def query_fault(self, connection: Connection, schema: str, dataset: JobDataset, check: SqlCheck) -> str:
+        """Return why a user's query may not run; what may is asked once."""
+        asked = (schema, dataset.name, dataset.columns, check.query)
+        if asked in self._proved:
+            return ""
+        found = query_fault(_raw(connection), schema, dataset, check.query)
+        if not found:
+            self._proved.add(asked)
+        return found
 
     def drop_delta(self, connection: Connection, tables: Tables, staging: Staging) -> None:
         """Drop or empty this batch's delta."""

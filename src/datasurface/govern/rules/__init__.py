@@ -5,6 +5,7 @@ from __future__ import annotations
 from datasurface.govern.rules import (
     access,
     capture,
+    checks,
     duplicates,
     keys,
     locations,
@@ -54,6 +55,7 @@ RULES: tuple[Rule, ...] = (
     capture.schedules,
     capture.guards,
     capture.containers,
+    checks.checks,
     platforms.databases,
     platforms.problems,
     platforms.groups,
@@ -69,7 +71,6 @@ RULES: tuple[Rule, ...] = (
     support.assignments,
     support.environment,
     support.policies,
-    support.datasets,
     support.hints,
     support.credentials,
 )

@@ -133,7 +133,7 @@ def credentials(scope: Scope) -> Iterator[Finding]:
 
 def _meeting(scope: Scope, name_of: Callable[[str], str], where: str) -> Iterator[Finding]:
     meeting: dict[str, dict[str, HeldCredential]] = {}
-    for held in scope.credentials:
+    for held in sorted(scope.credentials, key=lambda held: held.path):
         meeting.setdefault(name_of(held.credential.name), {}).setdefault(held.credential.name, held)
     for name, by_name in meeting.items():
         first, *others = sorted(by_name)

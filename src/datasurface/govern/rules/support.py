@@ -15,7 +15,6 @@ from datasurface.model.vocabulary import CredentialKind
 __all__ = [
     "assignments",
     "credentials",
-    "datasets",
     "environment",
     "hints",
     "policies",
@@ -73,18 +72,6 @@ def policies(scope: Scope) -> Iterator[Finding]:
             message = f"the policy {kind} of zone {shown(zone.name)} is not enforced yet"
             path = step(step("", "zone", zone.name), "policy", kind)
             yield finding("DS-S005", policy, path, message, "do not rely on it: nothing is refused because of it")
-
-
-def datasets(scope: Scope) -> Iterator[Finding]:
-    """DS-S007: checks of datasets that nothing runs yet."""
-    for placed in scope.datastores:
-        for dataset in placed.datastore.datasets:
-            if dataset.checks:
-                by = ", ".join(scope.carriers(placed.datastore))
-                message = f"checks of dataset {shown(dataset.name)} are not supported yet"
-                message += f" by platform {by}" if by else ""
-                path = step(store_path(placed), "dataset", dataset.name)
-                yield finding("DS-S007", dataset, path, message, "remove checks=: rows would be published unchecked")
 
 
 def hints(scope: Scope) -> Iterator[Finding]:
