@@ -1,128 +1,137 @@
-"""Rows as Arrow, pandas and polars, and back; each of these libraries is imported where somebody asks for it."""
+"""What code may write, as rows: Arrow, pandas and polars data, mappings and sequences, also mixed."""
 
 from __future__ import annotations
 
-import importlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from datasurface.errors import MissingExtraError
-from datasurface.model.types import (
-    BigInt,
-    Binary,
-    Boolean,
-    DataType,
-    Date,
-    Decimal,
-    FixedString,
-    Float32,
-    Float64,
-    Integer,
-    Interval,
-    Json,
-    Map,
-    SmallInt,
-    String,
-    Struct,
-    Time,
-    Timestamp,
-    TinyInt,
-    Uuid,
-    Variant,
-)
+from datasurface.databases.documents import load_document
+from datasurface.model.types import Array, DataType
 from datasurface.release.job import JobColumn
+from datasurface.transform.arrow import arrow_schema, is_document, required
 
-__all__ = ["arrow_schema", "arrow_table", "rows_of"]
+__all__ = ["count_of", "rows_of"]
 
-_ARROW: dict[type[DataType], str] = {
-    Boolean: "bool_",
-    TinyInt: "int8",
-    SmallInt: "int16",
-    Integer: "int32",
-    BigInt: "int64",
-    Float32: "float32",
-    Float64: "float64",
-    String: "string",
-    FixedString: "string",
-    Binary: "binary",
-    Date: "date32",
-    Uuid: "string",
-    Json: "string",
-    Variant: "string",
-    Map: "string",
-    Struct: "string",
-}
-_DECIMAL128, _DECIMAL256 = 38, 76
-"""The most digits that Arrow's decimals hold."""
-_AS_TEXT = (Uuid, Interval)
-_AS_JSON = (Json, Variant, Map, Struct)
-
-
-def required(module: str) -> Any:
-    """Import a library of data frames.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise MissingExtraError(f"{module} for inputs and outputs", module) from None
-
-
-def arrow_schema(columns: Sequence[JobColumn]) -> Any:
-    """Return the Arrow schema of columns; decimals and timestamps are exact, documents are JSON texts."""
-    pa = required("pyarrow")
-    return pa.schema([pa.field(c.name, _arrow_type(pa, c.type), nullable=c.nullable) for c in columns])
-
-
-def arrow_table(columns: Sequence[JobColumn], batches: Iterable[Sequence[tuple[Any, ...]]]) -> Any:
-    """Return rows as one `pyarrow.Table`."""
-    pa = required("pyarrow")
-    schema = arrow_schema(columns)
-    return pa.Table.from_batches([_record_batch(pa, schema, columns, rows) for rows in batches], schema=schema)
+_BATCH = 10_000
+_LIBRARIES = ("polars", "pandas", "pyarrow")
 
 
 def rows_of(data: Any, columns: Sequence[JobColumn]) -> Iterator[Sequence[Any]]:
-    """Yield the rows of anything that may be written, in the order of `columns`.
+    """Yield the rows of anything that may be written, in the order of `columns`, in bounded memory.
 
-    Takes an Arrow table or record batch, a pandas or polars frame, or an iterable of mappings or of sequences.
+    Takes an Arrow table, record batch or reader, a pandas or polars frame, or an iterable of mappings, of sequences,
+    or of any of those.
 
     Raises:
-        ValueError: a row lacks a column, or has one too many; the message names them.
+        ValueError: a row lacks a column, has one too many, or a value that the column cannot have; the message names
+            them.
     """
     names = [c.name for c in columns]
-    kind = type(data).__module__.partition(".")[0]
-    if kind == "polars":
-        data, kind = data.to_arrow(), "pyarrow"
-    if kind == "pandas":
-        pa = required("pyarrow")
-        data, kind = pa.Table.from_pandas(data, preserve_index=False), "pyarrow"
-    if kind == "pyarrow":
-        yield from _arrow_rows(data, names)
+    wanted = set(names)
+    frame = _library(data)
+    if frame is not None:
+        yield from _frame_rows(frame, data, columns)
         return
     for row in data:
-        yield _row(row, names)
+        if isinstance(row, Mapping) or hasattr(row, "keys"):
+            if row.keys() != wanted:
+                _refuse(set(row.keys()), names)
+            yield [row[name] for name in names]
+        elif (inner := _library(row)) is not None:
+            yield from _frame_rows(inner, row, columns)
+        elif isinstance(row, str) or len(row) != len(names):
+            raise ValueError(f"a row has {len(row)} values where there are {len(names)} columns: {', '.join(names)}")
+        else:
+            yield row
 
 
-def _arrow_rows(data: Any, names: Sequence[str]) -> Iterator[Sequence[Any]]:
-    _refuse(set(data.schema.names), names)
-    batches = data.to_batches(max_chunksize=10_000) if hasattr(data, "to_batches") else [data]
-    for batch in batches:
-        lists = [batch.column(name).to_pylist() for name in names]
+def count_of(data: Any) -> int:
+    """Return how many rows there are in anything that may be written; an iterator is exhausted by that."""
+    return len(data) if hasattr(data, "__len__") else sum(1 for _ in data)
+
+
+def _library(data: Any) -> str | None:
+    """Return the library of data frames whose data this is; None for rows."""
+    if isinstance(data, tuple | list | dict):
+        return None
+    homes = {c.__module__.partition(".")[0] for c in type(data).__mro__}
+    return next((name for name in _LIBRARIES if name in homes), None)
+
+
+def _frame_rows(library: str, data: Any, columns: Sequence[JobColumn]) -> Iterator[Sequence[Any]]:
+    names = [c.name for c in columns]
+    types = arrow_schema(columns).types
+    if library == "polars":
+        data = (data.collect() if hasattr(data, "collect") else data).to_arrow()
+    _refuse({str(name) for name in (data.columns if library == "pandas" else data.schema.names)}, names)
+    for batch in _pandas_batches(data) if library == "pandas" else _batches(data):
+        take = _of_series if library == "pandas" else _of_array
+        lists = [take(batch[c.name], c, expected) for c, expected in zip(columns, types, strict=True)]
         yield from zip(*lists, strict=True)
 
 
-def _row(row: Any, names: Sequence[str]) -> Sequence[Any]:
-    if hasattr(row, "keys"):
-        if row.keys() != set(names):
-            _refuse(set(row.keys()), names)
-        return [row[name] for name in names]
-    if len(row) != len(names):
-        raise ValueError(f"a row has {len(row)} values where there are {len(names)} columns: {', '.join(names)}")
-    values: Sequence[Any] = row
-    return values
+def _pandas_batches(frame: Any) -> Iterator[Any]:
+    for start in range(0, len(frame), _BATCH):
+        yield frame.iloc[start : start + _BATCH]
+
+
+def _batches(data: Any) -> Iterator[Any]:
+    if hasattr(data, "to_batches"):
+        yield from data.to_batches(max_chunksize=_BATCH)
+    elif hasattr(data, "read_next_batch"):
+        yield from data
+    else:
+        yield data
+
+
+def _of_array(array: Any, column: JobColumn, expected: Any) -> list[Any]:
+    """Return the values of an Arrow array as the database takes them.
+
+    Raises:
+        ValueError: it holds what the column cannot.
+    """
+    pa = required("pyarrow")
+    text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type)
+    if is_document(column.type):
+        return [load_document(v) if text and v is not None else v for v in array.to_pylist()]
+    if array.type == expected or (text and expected == pa.string()):
+        values = array.to_pylist()
+    else:
+        values = _cast(array, column, expected).to_pylist()
+    if isinstance(column.type, Array) and _holds_documents(column.type):
+        return [None if v is None else [None if e is None else load_document(e) for e in v] for v in values]
+    found: list[Any] = values
+    return found
+
+
+def _holds_documents(kind: Array) -> bool:
+    return isinstance(kind.element, DataType) and is_document(kind.element)
+
+
+def _cast(array: Any, column: JobColumn, expected: Any) -> Any:
+    pa = required("pyarrow")
+    if pa.types.is_timestamp(expected) and expected.tz is None and getattr(array.type, "tz", None) is not None:
+        raise ValueError(f"column {column.name!r} is a Timestamp(tz=False), but the rows have a time zone")
+    try:
+        return array.cast(expected)
+    except pa.ArrowException as error:
+        raise ValueError(f"column {column.name!r} takes {column.type.spelled()}: {error}") from None
+
+
+def _of_series(series: Any, column: JobColumn, expected: Any) -> list[Any]:
+    """Return the values of a pandas column as the database takes them; what pandas has for a missing value is NULL."""
+    pa = required("pyarrow")
+    objects = str(series.dtype) == "object"
+    if objects and is_document(column.type):
+        values = series.where(series.notna(), None).tolist()
+        return [load_document(v) if isinstance(v, str) else v for v in values]
+    if objects and expected == pa.string():
+        series = series.map(str, na_action="ignore")
+    try:
+        array = pa.Array.from_pandas(series, type=expected) if objects else pa.Array.from_pandas(series)
+    except (pa.ArrowException, OverflowError) as error:
+        raise ValueError(f"column {column.name!r} takes {column.type.spelled()}: {error}") from None
+    return _of_array(array, column, expected)
 
 
 def _refuse(found: set[str], names: Sequence[str]) -> None:
@@ -132,39 +141,3 @@ def _refuse(found: set[str], names: Sequence[str]) -> None:
         parts = [f"lack {', '.join(missing)}"] if missing else []
         parts += [f"have {', '.join(extra)}, which the output does not"] if extra else []
         raise ValueError(f"the rows {' and '.join(parts)}; its columns are {', '.join(names)}")
-
-
-def _arrow_type(pa: Any, kind: DataType) -> Any:
-    if isinstance(kind, Decimal):
-        wide = kind.precision > _DECIMAL128
-        return (
-            pa.decimal256(min(kind.precision, _DECIMAL256), kind.scale)
-            if wide
-            else pa.decimal128(kind.precision, kind.scale)
-        )
-    if isinstance(kind, Timestamp):
-        return pa.timestamp("us", tz="UTC" if kind.tz else None)
-    if isinstance(kind, Time):
-        return pa.time64("us")
-    name = _ARROW.get(type(kind))
-    return getattr(pa, name)() if name else pa.string()
-
-
-def _record_batch(pa: Any, schema: Any, columns: Sequence[JobColumn], rows: Sequence[tuple[Any, ...]]) -> Any:
-    lists = zip(*rows, strict=True) if rows else [[] for _ in columns]
-    arrays = [
-        pa.array([_value(v, column.type) for v in values], type=field.type)
-        for values, column, field in zip(lists, columns, schema, strict=True)
-    ]
-    return pa.record_batch(arrays, schema=schema)
-
-
-def _value(value: Any, kind: DataType) -> Any:
-    if value is None:
-        return None
-    if isinstance(kind, _AS_JSON):
-        return json.dumps(value)
-    return str(value) if isinstance(kind, _AS_TEXT) or type(kind) not in _KNOWN else value
-
-
-_KNOWN = {*_ARROW, Decimal, Timestamp, Time}

@@ -10,7 +10,7 @@ from datasurface.model.types import BigInt, Timestamp
 from datasurface.model.vocabulary import History
 from datasurface.names import group_schema, view_name
 from datasurface.release.job import CHANGE_COLUMNS, InputDataset, JobColumn
-from datasurface.transform.frames import arrow_schema, arrow_table, required
+from datasurface.transform.arrow import arrow_schema, arrow_table, required
 from datasurface.transform.instruction import InputState, Instruction
 
 __all__ = ["Changes", "Input", "Reader"]
@@ -51,7 +51,7 @@ class Reader:
     def count(self) -> int:
         """Return the number of rows."""
         rows = self._session.query(f"SELECT count(*) FROM {self.relation}")
-        return int(next(iter(next(iter(rows.batches))))[0])
+        return int(next(rows.batches)[0][0])
 
     def arrow(self) -> Any:
         """Return the rows as one `pyarrow.Table`.

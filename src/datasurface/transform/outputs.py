@@ -9,7 +9,7 @@ from typing import Any
 from datasurface.databases.code import CodeSession
 from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import CHANGE_COLUMNS, JobDataset
-from datasurface.transform.frames import rows_of
+from datasurface.transform.frames import count_of, rows_of
 from datasurface.transform.instruction import Instruction
 
 __all__ = ["Output"]
@@ -42,8 +42,8 @@ class Output:
         """Add rows to the whole output and return how many.
 
         Args:
-            rows: An Arrow table, a pandas or polars frame, or an iterable of mappings or of tuples in the order of
-                `columns`.
+            rows: An Arrow table, batch or reader, a pandas or polars frame, or an iterable of mappings, of tuples in
+                the order of `columns`, or of Arrow batches.
 
         Raises:
             ValueError: the rows have other columns than the output.
@@ -95,7 +95,7 @@ class Output:
 
     def _write(self, rows: Any, operation: str | None) -> int:
         if self._dataset is None:
-            return sum(1 for _ in rows)
+            return count_of(rows)
         columns = self._dataset.columns
         found = rows_of(rows, columns)
         schema, table = self._dataset.source_schema or "", self._dataset.source_table

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg import sql
-from psycopg.types.json import Jsonb
+from psycopg.pq import TransactionStatus
 
 from datasurface.databases.base import Login
 from datasurface.databases.code import Moment, Rows
 from datasurface.databases.postgres import ddl
 from datasurface.databases.postgres.connect import connect, explain, is_transient
+from datasurface.databases.postgres.values import load_exactly, writers
 from datasurface.errors import SourceError, TransientError
-from datasurface.model.types import Json, Map, Struct, Variant
 from datasurface.release.job import JobColumn, JobDataset
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection  # the code's own process does without
 
 __all__ = ["PostgresCode", "PostgresSession"]
-
-_DOCUMENTS = (Json, Map, Struct, Variant)
 
 
 class PostgresCode:
@@ -145,15 +143,15 @@ class PostgresSession:
             raise _error(error) from None
 
     def write(self, schema: str, table: str, columns: Sequence[JobColumn], rows: Iterable[Sequence[Any]]) -> int:
-        """Add rows by COPY and return how many; documents may be given as Python's own lists and mappings."""
+        """Add rows by COPY and return how many."""
         names = sql.SQL(", ").join(sql.Identifier(c.name) for c in columns)
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(schema, table), names)
-        documents = [i for i, c in enumerate(columns) if isinstance(c.type, _DOCUMENTS)]
+        special = writers(columns)
         try:
             with self._writer.cursor() as cursor:
                 with cursor.copy(statement) as copy:
                     for row in rows:
-                        copy.write_row(_with_documents(row, documents) if documents else row)
+                        copy.write_row(_converted(row, special) if special else row)
                 return max(0, cursor.rowcount)
         except psycopg.Error as error:
             raise _error(error) from None
@@ -171,7 +169,9 @@ class PostgresSession:
             raise _error(error) from None
 
     def commit(self) -> None:
-        """Make everything that was written visible."""
+        """Make everything that was written visible; after a statement that failed there is nothing to commit."""
+        if self._writer.info.transaction_status is TransactionStatus.INERROR:
+            raise SourceError("something could not be written, although the code went on; nothing is kept")
         try:
             self._writer.commit()
         except psycopg.Error as error:
@@ -186,7 +186,9 @@ class PostgresSession:
 def _at(login: Login, snapshot: str | None) -> psycopg.Connection[Any]:
     connection = connect(login)
     try:
+        load_exactly(connection)
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         if snapshot is not None:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
     except psycopg.Error as error:
@@ -195,11 +197,11 @@ def _at(login: Login, snapshot: str | None) -> psycopg.Connection[Any]:
     return connection
 
 
-def _with_documents(row: Sequence[Any], documents: Sequence[int]) -> list[Any]:
+def _converted(row: Sequence[Any], special: Mapping[int, Callable[[Any], Any]]) -> list[Any]:
     values = list(row)
-    for position in documents:
+    for position, make in special.items():
         if values[position] is not None:
-            values[position] = Jsonb(values[position])
+            values[position] = make(values[position])
     return values
 
 
