@@ -1,4 +1,4 @@
-"""JSON documents as Python values, without loss: numbers stay exact, and JSON's `null` is not the absence of a value."""
+"""JSON documents as Python values, without loss: numbers stay exact, and JSON's `null` is not a missing value."""
 
 from __future__ import annotations
 

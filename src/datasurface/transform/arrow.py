@@ -102,7 +102,7 @@ def arrow_table(columns: Sequence[JobColumn], batches: Iterable[Sequence[tuple[A
     return pa.Table.from_batches([_record_batch(pa, schema, makers, rows) for rows in batches], schema=schema)
 
 
-def _arrow_type(pa: Any, kind: DataType) -> Any:
+def _arrow_type(pa: Any, kind: DataType) -> Any:  # noqa: PLR0911 - one line a family of types
     match kind:
         case Decimal(precision=precision) if precision <= _DECIMAL128:
             return pa.decimal128(precision, kind.scale)

@@ -60,5 +60,7 @@ class _Local:
 
     def __call__(self, value: Any) -> Any:
         if isinstance(value, datetime) and value.tzinfo is not None:
-            raise ValueError(f"column {self._column!r} is a Timestamp(tz=False), but {value.isoformat()} has a time zone")
+            raise ValueError(
+                f"column {self._column!r} is a Timestamp(tz=False), but {value.isoformat()} has a time zone"
+            )
         return value
