@@ -21,6 +21,7 @@ __all__ = [
     "SourceError",
     "StoreError",
     "StreamBusyError",
+    "SupersededError",
     "TransientError",
 ]
 
@@ -116,6 +117,13 @@ class LostStreamError(DataSurfaceError):
     """This run was silent for too long and another run took the stream; nothing of this run is committed."""
 
     code = "DS-402"
+    exit_code = 1
+
+
+class SupersededError(DataSurfaceError):
+    """Another run has merged what this one would make, between its looking and its beginning; there is nothing to do."""
+
+    code = "DS-404"
     exit_code = 1
 
 

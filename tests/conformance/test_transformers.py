@@ -26,6 +26,7 @@ from datasurface import (
     Workspace,
 )
 from datasurface.engine.batch import Outcome
+from datasurface.engine.run import run_batch
 
 ORDERS = Dataset(
     "orders", columns=[Column("id", BigInt, key=True), Column("customer", String(20)), Column("amount", BigInt)]
@@ -205,6 +206,22 @@ def run(context):
     shop.merged()
     shop.merged("sums")
     assert totals(shop) == [("1", 2), ("2", 2), ("3", 2), ("4", 1)]
+
+
+def test_a_run_that_another_overtook_between_looking_and_beginning_makes_nothing(shop: Shop):
+    (shop.folder / "add_up.py").write_text(ADD_UP)
+    shop.open(deriving(shop, adding()))
+    shop.merged()
+    context = shop.bench.runner.context(*shop.bench.running.job("sums"))
+    shop.merged("sums")
+    late = run_batch(context)
+    assert (late.outcome, late.batch_id) == (Outcome.BUSY, 2)
+    assert "another run has just merged" in late.error
+    assert shop.rows("SELECT batch_id, state FROM ds_yellow.batches WHERE stream = 'sums' ORDER BY 1") == [
+        (1, "merged"),
+        (2, "abandoned"),
+    ]
+    assert shop.run("sums").batch_id is None
 
 
 def test_all_outputs_or_none(shop: Shop):

@@ -23,6 +23,7 @@ from datasurface.errors import (
     LostStreamError,
     StoreError,
     StreamBusyError,
+    SupersededError,
 )
 from datasurface.model.vocabulary import OutputMode
 from datasurface.secrets.masking import masked
@@ -120,6 +121,8 @@ class _Run:
             return self._attempt()
         except (LostStreamError, StreamBusyError, ConfigurationError):
             raise
+        except SupersededError as superseded:
+            return self._settle(BatchState.ABANDONED, Outcome.BUSY, superseded.message)
         except ParkedError as parked:
             self._results = parked.results
             return self._settle(BatchState.PARKED, Outcome.PARKED, str(parked))

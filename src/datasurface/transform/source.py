@@ -22,11 +22,11 @@ from sqlalchemy import Connection
 from datasurface.databases.base import Feed, Login, Reading, Source, SourceTable
 from datasurface.databases.code import CodeDatabase, Moment
 from datasurface.databases.merge import MergeStore
-from datasurface.errors import SourceError, TransientError
+from datasurface.errors import SourceError, SupersededError, TransientError
 from datasurface.model.effective import duration
 from datasurface.model.transformer import SystemCode
 from datasurface.model.vocabulary import OutputMode
-from datasurface.release.job import JobDataset, JobSpec, TransformerSpec
+from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
 from datasurface.secrets.base import Secret
 from datasurface.store.streams import changed_batches, dataset_states, position_of
 from datasurface.transform.base import Launch, Place, kind_of
@@ -132,6 +132,7 @@ class TransformerSource:
 
         Raises:
             SourceError: the code failed; the message says why and where.
+            SupersededError: another run has merged the output of these very inputs meanwhile.
             TransientError: the database went away meanwhile, or something could not be fetched.
         """
         moment, combination = self._run()
@@ -147,6 +148,7 @@ class TransformerSource:
         with host.store.engine.connect() as connection:
             moment = host.database.export_moment(connection)
             combination = combination_of(host, self._job, connection)
+            self._require_news(connection, combination)
             code = self._transformer.code
             login = host.own_login() if isinstance(code, SystemCode) else host.login()
             instruction = self._instruction(login, connection, moment, combination)
@@ -158,6 +160,15 @@ class TransformerSource:
         if instruction.rebuild and self._job.mode is OutputMode.CHANGES:
             self._delete_rest()
         return moment, combination
+
+    def _require_news(self, connection: Connection, combination: Combination) -> None:
+        """Refuse to run twice for one combination; the stream is held, so nobody can merge it from here on."""
+        if self._anew or not isinstance(self._job.capture.every, Changed):
+            return
+        last = Combination.of_position(position_of(connection, self._host.schema, self._job.stream))
+        counting = frozenset(self._transformer.triggers)
+        if last is not None and last.triggers(counting) == combination.triggers(counting):
+            raise SupersededError(f"another run has just merged what stream {self._job.stream!r} makes of these inputs")
 
     def _make_outputs(self) -> None:
         with self._host.store.engine.begin() as connection:
