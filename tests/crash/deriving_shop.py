@@ -31,7 +31,8 @@ ASKED = Path(__file__).with_name("asked")
 def kill_platform_at(stage):
     if ASKED.exists() and ASKED.read_text() == stage:
         ASKED.unlink()
-        os.kill(os.getppid(), signal.SIGKILL)
+        warden = Path(f"/proc/{os.getppid()}/stat").read_text()
+        os.kill(int(warden.rpartition(")")[2].split()[1]), signal.SIGKILL)
         signal.pause()
 
 
@@ -59,6 +60,10 @@ class DerivingShop(Shop):
         team = dataclasses.replace(team, workspaces=[*team.workspaces, doubling, wants])
         zone = dataclasses.replace(made.zones[0], teams=[team])
         return dataclasses.replace(made, zones=[zone])
+
+    def secrets(self) -> dict[str, str]:
+        """Return the environment of every process of this platform, with the place of the logins that it makes."""
+        return {**super().secrets(), "DATASURFACE_SECRETS": f"{self.folder}/secrets"}
 
     def rows_of(self, url: str, query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(url) as connection:

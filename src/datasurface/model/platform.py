@@ -63,6 +63,8 @@ class YellowPlatform(Platform):
         secrets: The secret stores it asks, in order; None for environment, then files. The first that can be written
             to gets new secrets.
         hints: What streams and transformers need, by their name.
+        code_user: The system user that transformers' code runs as where the platform runs as root; None for the
+            platform's own user, who then has to trust that code.
     """
 
     name: str = field(kw_only=False)
@@ -74,6 +76,7 @@ class YellowPlatform(Platform):
     locations: Sequence[str] = ()
     replicas: Sequence[ConsumerReplica] = ()
     hints: Mapping[str, Hint] = EMPTY_MAPPING
+    code_user: str | None = None
     doc: str = ""
 
 

@@ -147,6 +147,7 @@ class TransformerSpec(Noun):
         inputs: What it reads, sorted by group, datastore and dataset; its own output among them if it refers to itself.
         triggers: The streams whose changes make it run, sorted: its inputs without itself.
         unused: Datasets of its output that nobody consumes; what it writes there is dropped.
+        user: The system user that its code runs as on the platform's machine; None for the platform's own.
     """
 
     name: str = field(kw_only=False)
@@ -159,6 +160,7 @@ class TransformerSpec(Noun):
     inputs: Sequence[InputDataset] = ()
     triggers: Sequence[str] = ()
     unused: Sequence[str] = ()
+    user: str | None = None
 
 
 @noun

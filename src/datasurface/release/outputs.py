@@ -92,6 +92,7 @@ def _transformer(
         inputs=sorted(inputs, key=lambda i: (i.group, i.datastore, i.dataset)),
         triggers=sorted(set(node.inputs) - set(node.outputs)),
         unused=[d.name for d in transformer.output.datasets if d.name not in consumed],
+        user=platform.code_user,
     )
 
 

@@ -10,6 +10,7 @@ from datasurface.databases.base import adapter_for
 from datasurface.databases.code import CodeDatabase
 from datasurface.errors import ConfigurationError
 from datasurface.release.job import Changed, JobSpec, TransformerSpec
+from datasurface.runtime.code_logs import logs_of, recording
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.security import transformer_login
 from datasurface.secrets.base import Secret
@@ -49,6 +50,12 @@ def host_of(running: RunningPlatform, job: JobSpec, digest: str) -> CodeHost:
         role=roles.transformer(spec.workspace),
         secrets=lambda: _secrets(running, spec),
         hide=masked,
+        record=lambda made, batch: recording(
+            logs_of(logins.folder, logins.environ, running.name),
+            made.stream,
+            batch,
+            f"transformer {spec.workspace}.{spec.name}",
+        ),
         folder=logins.folder,
         cache=_cache(logins.folder, logins.environ),
         platform=running,

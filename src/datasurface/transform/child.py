@@ -9,10 +9,9 @@ import ctypes
 import json
 import logging
 import os
-import resource
-import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -26,24 +25,25 @@ from datasurface.transform.instruction import Instruction
 
 __all__ = ["main"]
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _OURS = str(Path(__file__).parents[1]) + os.sep
 
 
 def main() -> int:
     """Run one instruction and return the exit code: 0 if the output is committed."""
-    _die_with_parent()
-    instruction = Instruction.from_json(sys.stdin.read())
+    _close_to_others()
+    result = _result_pipe()
+    instruction = Instruction.from_json(_whole_input())
+    os.environ.update(instruction.secret_variables())
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    if instruction.memory is not None:
-        _limit_memory(instruction.memory)
     try:
         _run(instruction)
     except Exception as error:  # noqa: BLE001 - whatever the code raises is reported
         _print(error)
-        _report({"error": _said(error), "where": _where(error), "transient": isinstance(error, TransientError)})
+        told = {"error": _said(error), "where": _where(error), "transient": isinstance(error, TransientError)}
+        _report(result, told | {"memory": _is_lack_of_memory(error)})
         return 1
-    _report({"ok": True})
+    _report(result, {"ok": True})
     return 0
 
 
@@ -68,22 +68,30 @@ def _database(instruction: Instruction) -> CodeDatabase:
     return database
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this process when the one that started it dies, so that no orphan writes."""
-    parent = os.getppid()
+def _close_to_others() -> None:
+    """Have the kernel close this process to others of the same user: its memory, variables and open files."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)
 
 
-def _limit_memory(size: int) -> None:
-    """Bound the data that this process may have; more is a MemoryError."""
-    resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+def _result_pipe() -> int:
+    """Return where to report, which what the code starts does not get."""
+    descriptor = int(os.environ.pop("DATASURFACE_RESULT"))
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keywords
+    return descriptor
 
 
-def _report(result: dict[str, object]) -> None:
-    with os.fdopen(int(os.environ["DATASURFACE_RESULT"]), "w") as pipe:
+def _whole_input() -> str:
+    """Return what is on standard input, and leave nothing there for the code."""
+    text = sys.stdin.read()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return text
+
+
+def _report(descriptor: int, result: Mapping[str, object]) -> None:
+    with os.fdopen(descriptor, "w") as pipe:
         json.dump(result, pipe)
 
 
@@ -93,6 +101,15 @@ def _print(error: Exception) -> None:
     if frames:
         print("Traceback of the code:", *traceback.format_list(frames), sep="\n", file=sys.stderr)  # noqa: T201 - for its log
         print(*traceback.format_exception_only(error), file=sys.stderr)  # noqa: T201 - as above
+
+
+def _is_lack_of_memory(error: BaseException | None) -> bool:
+    """Tell whether an error, or what led to it, is that memory could not be had."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _said(error: Exception) -> str:

@@ -47,7 +47,6 @@ class Instruction:
         inputs: How far the inputs are, by `store.dataset`.
         secrets: The declared secrets, by the name the code knows them under.
         rebuild: Whether the output is to be made anew: there was no run, or other code made the last one.
-        memory: How many bytes of data the process may have; None for no limit.
         schemas: Schemas that stand in for those of the workspace's groups, by theirs.
     """
 
@@ -58,8 +57,15 @@ class Instruction:
     inputs: Mapping[str, InputState]
     secrets: Mapping[str, Secret]
     rebuild: bool
-    memory: int | None = None
     schemas: Mapping[str, str] = field(default_factory=dict)
+
+    def secret_variables(self) -> dict[str, str]:
+        """Return the variables under which code finds its secrets: `DATASURFACE_SECRET_<NAME>_<PIECE>`."""
+        return {
+            f"DATASURFACE_SECRET_{name.upper()}_{piece.upper()}": value
+            for name, secret in self.secrets.items()
+            for piece, value in secret.pieces().items()
+        }
 
     def to_json(self) -> str:
         """Return the document."""
@@ -74,7 +80,6 @@ class Instruction:
                 "inputs": {name: [s.batch, s.previous, s.history_from] for name, s in self.inputs.items()},
                 "secrets": {name: secret.pieces() for name, secret in self.secrets.items()},
                 "rebuild": self.rebuild,
-                "memory": self.memory,
                 "schemas": dict(self.schemas),
             }
         )
@@ -97,6 +102,5 @@ class Instruction:
             },
             secrets={name: Secret(**pieces) for name, pieces in data["secrets"].items()},
             rebuild=data["rebuild"],
-            memory=data["memory"],
             schemas=data["schemas"],
         )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -22,22 +20,25 @@ from sqlalchemy import Connection
 from datasurface.databases.base import Feed, Login, Reading, Source, SourceTable
 from datasurface.databases.code import CodeDatabase, Moment
 from datasurface.databases.merge import MergeStore
-from datasurface.errors import SourceError, SupersededError, TransientError
-from datasurface.model.effective import duration
+from datasurface.errors import ConfigurationError, SourceError, SupersededError
 from datasurface.model.transformer import SystemCode
 from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
 from datasurface.secrets.base import Secret
+from datasurface.store.ledger import last_batch
 from datasurface.store.streams import changed_batches, dataset_states, position_of
+from datasurface.transform.account import account_for, require_reachable
 from datasurface.transform.base import Launch, Place, kind_of
 from datasurface.transform.combination import Combination
 from datasurface.transform.context import TransformerContext
+from datasurface.transform.ending import limits_of, require_success
 from datasurface.transform.instruction import InputState, Instruction
-from datasurface.transform.memory import bytes_of
-from datasurface.transform.process import Ended, Limits, run_process
+from datasurface.transform.process import private_folder, run_process
 from datasurface.transform.system import SystemRun, system_function
 
 __all__ = ["CodeHost", "TransformerSource", "combination_of"]
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +55,11 @@ class CodeHost:
         role: The role of that login, which may write output tables.
         secrets: Returns the declared secrets of a transformer; asked at the moment of use.
         hide: Takes secrets out of a text.
+        record: Opens the lasting record of what the code of a stream's batch prints.
         folder: The model folder; None where there is none.
         cache: A private folder that lasts.
         platform: The running platform, handed to system code.
         own_login: Returns the platform's login, for system code.
-        user: The system user that code runs as; None for the platform's own.
     """
 
     store: MergeStore
@@ -70,11 +71,11 @@ class CodeHost:
     role: str | None
     secrets: Callable[[], Mapping[str, Secret]]
     hide: Callable[[str], str]
+    record: Callable[[JobSpec, int], AbstractContextManager[Callable[[str], None]]]
     folder: Path | None
     cache: Path
     platform: object
     own_login: Callable[[], Login]
-    user: str | None = None
 
 
 def combination_of(host: CodeHost, job: JobSpec, connection: Connection) -> Combination:
@@ -155,7 +156,8 @@ class TransformerSource:
             if isinstance(code, SystemCode):
                 self._perform_system(code, connection, instruction)
             else:
-                self._perform(instruction)
+                last = last_batch(connection, host.schema, self._job.stream)
+                self._perform(instruction, last.batch_id if last else 0)
             connection.rollback()
         if instruction.rebuild and self._job.mode is OutputMode.CHANGES:
             self._delete_rest()
@@ -198,7 +200,6 @@ class TransformerSource:
                 previous=None if rebuild or last is None else last.inputs.get(declared.stream),
                 history_from=state.history_from if state else None,
             )
-        memory = spec.resources.memory if spec.resources else None
         return Instruction(
             job=job,
             login=login.current(),
@@ -207,7 +208,6 @@ class TransformerSource:
             inputs=inputs,
             secrets=host.secrets(),
             rebuild=rebuild,
-            memory=bytes_of(memory) if memory else None,
         )
 
     def _perform_system(self, code: SystemCode, connection: Connection, instruction: Instruction) -> None:
@@ -228,25 +228,29 @@ class TransformerSource:
             )
             session.commit()
 
-    def _perform(self, instruction: Instruction) -> None:
+    def _perform(self, instruction: Instruction, batch: int) -> None:
         """Run the code in a process of its own, in a private folder that is removed afterwards."""
         spec, host = self._transformer, self._host
-        kind = kind_of(spec.code)
-        work = Path(tempfile.mkdtemp(prefix="datasurface-run-"))
-        try:
-            launch = kind.launch(spec.code, Place(folder=host.folder, cache=host.cache, work=work))
+        with private_folder() as work, host.record(self._job, batch) as keep:
+            try:
+                account = account_for(spec.user)
+                place = Place(folder=host.folder, cache=host.cache, work=work)
+                launch = kind_of(spec.code).launch(spec.code, place)
+                if account is not None:
+                    require_reachable(account, [launch.python, _PACKAGE, *launch.path])
+            except ConfigurationError as error:
+                raise SourceError(error.message, hint=error.hint) from error
             ended = run_process(
-                [str(launch.python), "-m", "datasurface.transform.child"],
+                [str(launch.python), "-P", "-m", "datasurface.transform.child"],
                 folder=work,
-                environment=_environment(launch, instruction.secrets),
+                environment=_environment(launch),
                 instruction=instruction.to_json(),
-                limits=Limits(seconds=_seconds(spec), user=host.user),
+                limits=limits_of(spec, account),
                 hide=host.hide,
+                keep=keep,
                 label=f"transformer {spec.workspace}.{spec.name}",
             )
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-        _require_success(spec, ended, host.hide)
+        require_success(spec, ended, host.hide)
 
 
 class _Output:
@@ -262,43 +266,11 @@ class _Output:
         return self._written.feed(dataset)
 
 
-def _environment(launch: Launch, secrets: Mapping[str, Secret]) -> dict[str, str]:
-    """Return the variables of a run: where it imports from, and the declared secrets."""
+def _environment(launch: Launch) -> dict[str, str]:
+    """Return the variables of a run besides those that every run gets: where it imports from."""
     found = dict(launch.environment)
     paths = [str(path) for path in launch.path]
     inherited = os.environ.get("PYTHONPATH")
     if paths:
         found["PYTHONPATH"] = os.pathsep.join([*([inherited] if inherited else []), *paths])
-    for name, secret in secrets.items():
-        for piece, value in secret.pieces().items():
-            found[f"DATASURFACE_SECRET_{name.upper()}_{piece.upper()}"] = value
     return found
-
-
-def _seconds(spec: TransformerSpec) -> float | None:
-    text = spec.resources.timeout if spec.resources else None
-    length = duration(text) if text else None
-    return None if length is None else length.total_seconds()
-
-
-def _require_success(spec: TransformerSpec, ended: Ended, hide: Callable[[str], str]) -> None:
-    """Raise what a run's end means.
-
-    Raises:
-        SourceError: the code failed, was ended, or reported nothing.
-        TransientError: the database went away.
-    """
-    name = f"transformer {spec.name!r} of workspace {spec.workspace!r}"
-    result = ended.result or {}
-    if ended.timed_out:
-        limit = spec.resources.timeout if spec.resources else None
-        raise SourceError(f"{name} was ended after its time limit of {limit}", hint="give it a longer timeout=")
-    if ended.code == 0 and result.get("ok"):
-        return
-    if "error" in result:
-        where = f" at {result['where']}" if result.get("where") else ""
-        message = hide(f"{name} failed: {result['error']}{where}")
-        raise TransientError(message) if result.get("transient") else SourceError(message)
-    how = f"was ended by signal {-ended.code}" if ended.code < 0 else f"ended with exit code {ended.code}"
-    said = f"; its last words: {ended.tail[-1]}" if ended.tail else ""
-    raise SourceError(f"{name} {how} without a result{said}", hint="its output is in the log")
