@@ -32,6 +32,9 @@ _COMMANDS = {
     "history": "history shop",
     "explain": "explain shop",
     "audit": "audit",
+    "security plan": "security plan",
+    "security sync": "security sync",
+    "security rotate": "security rotate",
     "local": "local status",
     "doctor": "doctor",
 }

@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "resnapshot": "resnapshot",
     "accept": "accept",
     "audit": "audit",
+    "security": "security",
     "connect": "connect",
     "local": "local",
     "doctor": "doctor",

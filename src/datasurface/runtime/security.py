@@ -69,6 +69,8 @@ def open_access(
         )
     finally:
         store.close()
+        if isinstance(spec.container, EmbeddedPostgres):
+            _give_to_owner(running.logins.kept(spec.container))
 
 
 def _who() -> str:
@@ -92,7 +94,6 @@ def keep_access(running: RunningPlatform, spec: PlatformSpec, *, workspaces: Col
         synced = sync(access)
     if any(change.target == f"role {running.roles.owner}" for change in synced.done):
         running.store.engine.dispose()
-    _give_to_owner(running.logins.kept(spec.container))
     for change, reason in synced.waiting:
         _LOGGER.warning("platform %s: %s waits: %s", running.name, change.sentence(), reason)
     return synced

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from datasurface.databases.security import SecurityStore
+from datasurface.errors import SourceError, StoreError, TransientError
 from datasurface.security.change import Change
 from datasurface.security.desired import Wanted
 from datasurface.security.vault import Vault
@@ -17,6 +19,10 @@ from datasurface.store.access import RecordedChange, record
 from datasurface.store.schema_version import PlatformIdentity
 
 __all__ = ["TURN_SECONDS", "Access", "Trail"]
+
+_ADMINISTRATOR = (
+    "GRANT to the administrator the role that owns the platform's objects now, or let a superuser sync once"
+)
 
 TURN_SECONDS = 60.0
 """How long a sync waits for another one."""
@@ -47,6 +53,20 @@ class Access:
         """Whose platform it is."""
         spec = self.wanted.spec
         return PlatformIdentity(ecosystem=spec.ecosystem, environment=spec.environment, name=spec.name)
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Turn what the database refuses as a whole into an error that says what to do."""
+        try:
+            yield
+        except (SourceError, TransientError) as error:
+            raise StoreError(f"platform {self.wanted.spec.name!r}: {error.message}", hint=error.hint) from error
+        except Exception as error:
+            if not self.store.is_database_error(error):
+                raise
+            raise StoreError(
+                f"platform {self.wanted.spec.name!r}: {self.store.explain_error(error)}", hint=_ADMINISTRATOR
+            ) from error
 
     @property
     def lock(self) -> str:

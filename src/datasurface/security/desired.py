@@ -171,9 +171,10 @@ def desired_state(wanted: Wanted, catalog: Catalog, enabled: Collection[str]) ->
     privileges = {
         *_database(wanted, catalog, logins),
         *_monitoring(wanted, catalog),
+        *_entering(wanted, catalog),
         *_reading(wanted, shown),
         *_clearances(wanted, catalog, shown),
-        *_transforming(wanted, catalog, shown),
+        *_writing(wanted, catalog),
     }
     memberships = {*_login_memberships(wanted, logins), *_reader_memberships(wanted, catalog)}
     if not catalog.splits_membership:
@@ -303,11 +304,27 @@ def _monitoring(wanted: Wanted, catalog: Catalog) -> Iterator[Privilege]:
             yield Privilege(view, wanted.names.monitor, "SELECT")
 
 
+def _entering(wanted: Wanted, catalog: Catalog) -> Iterator[Privilege]:
+    """Yield who may look into the schemas of groups: their readers, and the transformer of the workspace."""
+    schemas = {(view.workspace, view.group): Thing(Kind.SCHEMA, thing.schema) for view, thing in wanted.shown}
+    for (workspace, group), schema in schemas.items():
+        if schema in catalog.owners:
+            yield Privilege(schema, wanted.names.reader(workspace, group), "USAGE")
+            if workspace in wanted.transformers:
+                yield Privilege(schema, wanted.names.transformer(workspace), "USAGE")
+    for reader in wanted.readers:
+        for group in wanted.groups.get(reader.workspace, ()):
+            schema = schemas[reader.workspace, group]
+            if schema in catalog.owners:
+                yield Privilege(schema, wanted.names.reader(reader.workspace, group, reader.cleared), "USAGE")
+
+
 def _reading(wanted: Wanted, shown: Collection[tuple[ViewSpec, Thing]]) -> Iterator[Privilege]:
+    """Yield what readers and transformers see whole."""
     for view, thing in shown:
-        role = wanted.names.reader(view.workspace, view.group)
-        yield Privilege(Thing(Kind.SCHEMA, thing.schema), role, "USAGE")
-        yield Privilege(thing, role, "SELECT")
+        yield Privilege(thing, wanted.names.reader(view.workspace, view.group), "SELECT")
+        if view.workspace in wanted.transformers:
+            yield Privilege(thing, wanted.names.transformer(view.workspace), "SELECT")
 
 
 def _clearances(wanted: Wanted, catalog: Catalog, shown: Collection[tuple[ViewSpec, Thing]]) -> Iterator[Privilege]:
@@ -316,11 +333,8 @@ def _clearances(wanted: Wanted, catalog: Catalog, shown: Collection[tuple[ViewSp
     for view, thing in shown:
         by_workspace[view.workspace].append((view, thing))
     for reader in wanted.readers:
-        if reader.cleared is None:
-            continue
-        for view, thing in by_workspace[reader.workspace]:
+        for view, thing in by_workspace[reader.workspace] if reader.cleared is not None else ():
             role = wanted.names.reader(view.workspace, view.group, reader.cleared)
-            yield Privilege(Thing(Kind.SCHEMA, thing.schema), role, "USAGE")
             head = f"{view.datastore}.{view.dataset}."
             hidden = {column.removeprefix(head) for column in reader.hidden if column.startswith(head)}
             if not hidden & set(view.columns):
@@ -329,13 +343,8 @@ def _clearances(wanted: Wanted, catalog: Catalog, shown: Collection[tuple[ViewSp
             yield from (Privilege(thing, role, "SELECT", c) for c in catalog.columns.get(thing, ()) if c not in hidden)
 
 
-def _transforming(wanted: Wanted, catalog: Catalog, shown: Collection[tuple[ViewSpec, Thing]]) -> Iterator[Privilege]:
-    """Yield what transformers may do: read their workspace's views, write their own output tables."""
-    for view, thing in shown:
-        if view.workspace in wanted.transformers:
-            role = wanted.names.transformer(view.workspace)
-            yield Privilege(Thing(Kind.SCHEMA, thing.schema), role, "USAGE")
-            yield Privilege(thing, role, "SELECT")
+def _writing(wanted: Wanted, catalog: Catalog) -> Iterator[Privilege]:
+    """Yield what transformers may do with their own output tables."""
     for thing in catalog.owners:
         if thing.schema in wanted.outputs and thing.kind is not Kind.DATABASE:
             role = wanted.names.transformer(wanted.outputs[thing.schema])

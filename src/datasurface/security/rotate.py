@@ -73,7 +73,7 @@ def rotate(
         StoreError: a login does not get in with its new password; the former one goes on.
         ApplyBlockedError: another sync takes longer than a minute.
     """
-    with access_to.store.turn(access_to.lock, TURN_SECONDS):
+    with access_to.faults(), access_to.store.turn(access_to.lock, TURN_SECONDS):
         found = plan(access_to)
         known = {state.login.credential: state for state in found.states}
         unknown = sorted(set(credentials) - known.keys())

@@ -71,7 +71,7 @@ class Synced:
     @property
     def complete(self) -> bool:
         """Whether the database's access is as the model says."""
-        return not self.waiting and all(change.advice for change in self.unsafe)
+        return all(change.advice for change in (*self.unsafe, *(change for change, _ in self.waiting)))
 
 
 def plan(access_to: Access) -> SecurityPlan:
@@ -79,8 +79,9 @@ def plan(access_to: Access) -> SecurityPlan:
 
     Raises:
         SecretError: a store cannot be read.
+        StoreError: the database is out of reach, or the administrator may not read the platform's own tables.
     """
-    with access_to.store.engine.connect() as connection:
+    with access_to.faults(), access_to.store.engine.connect() as connection:
         return _look(access_to, connection)
 
 
@@ -119,8 +120,9 @@ def sync(access_to: Access, *, unsafe: bool = False, told: Callable[[Change], No
     Raises:
         ApplyBlockedError: another sync takes longer than a minute.
         SecretError: a store cannot be read, or a new password cannot be kept.
+        StoreError: the database is out of reach, or the administrator may not read the platform's own tables.
     """
-    with access_to.store.turn(access_to.lock, TURN_SECONDS):
+    with access_to.faults(), access_to.store.turn(access_to.lock, TURN_SECONDS):
         work = _Work(access_to, Trail(access_to), unsafe, told)
         for _ in range(_ROUNDS):
             if not work.round():
@@ -136,12 +138,14 @@ class _Work:
     told: Callable[[Change], None]
     done: dict[tuple[str, str, str], Change] = field(default_factory=dict)
     waiting: dict[tuple[str, str, str], tuple[Change, str]] = field(default_factory=dict)
+    blocked: dict[tuple[str, str, str], tuple[Change, str]] = field(default_factory=dict)
     refused: dict[tuple[str, str, str], Change] = field(default_factory=dict)
 
     def round(self) -> bool:
         """Look, and make what can be made now; False when nothing is left to do."""
         with self.access_to.store.engine.connect() as connection:
             found = _look(self.access_to, connection)
+        self.blocked, self.refused = {}, {}
         todo = [change for change in found.changes if self._may(change)]
         if not todo:
             return False
@@ -155,8 +159,9 @@ class _Work:
     def _may(self, change: Change) -> bool:
         """Tell whether a change is to be made; what comes back after it was made is not made for ever."""
         if change.blocked:
-            self.waiting.setdefault(change.key, (change, change.blocked))
-        elif change.unsafe and not self.unsafe:
+            self.blocked[change.key] = (change, change.blocked)
+            return False
+        if change.unsafe and not self.unsafe:
             self.refused[change.key] = change
         elif change.key in self.done and change.action in ("revoke", "leave"):
             self.waiting.setdefault(change.key, (change, "it remains: another role than the owner has granted it"))
@@ -264,7 +269,7 @@ class _Work:
         """Return how it ended."""
         return Synced(
             done=tuple(self.done.values()),
-            waiting=tuple(self.waiting.values()),
+            waiting=(*self.waiting.values(), *self.blocked.values()),
             unsafe=tuple(self.refused.values()),
         )
 
