@@ -31,7 +31,7 @@ crm = Datastore(
             Column("email", EMAIL, classification=[PII]),
             Column("country", String(2)),
             *EXTRA]),
-        Dataset("orders", columns=[
+        Dataset("orders", checks=[InRange("amount", at_most=10, on_failure=OnFailure.WARN)], columns=[
             Column("order_id", BigInt, key=True),
             Column("customer_id", BigInt),
             Column("amount", Decimal(12, 2))]),

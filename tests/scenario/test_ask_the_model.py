@@ -170,8 +170,10 @@ def test_how_much_changes(asked: Project) -> None:
     assert found["margins", "daily"] == (1, 3, 3)
 
 
-def test_no_data_check_failed(asked: Project) -> None:
-    assert answer(asked, ASKED[21].sql) == []
+def test_which_data_checks_did_not_pass(asked: Project) -> None:
+    (found,) = answer(asked, ASKED[21].sql)
+    assert found[:4] == ("crm.orders", "orders", "in_range(amount)", "InRange")
+    assert found[5:] == (1, "1 row out of range in amount: order_id=1")
 
 
 def test_which_release_was_active_when(asked: Project) -> None:

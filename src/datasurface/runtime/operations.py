@@ -19,7 +19,7 @@ from datasurface.model.serial import decode
 from datasurface.release.job import Changed
 from datasurface.runtime.schedule import next_due
 from datasurface.runtime.status import every_text
-from datasurface.store.tables import audits, bind, jobs, ledger, ledger_datasets, releases, streams, views
+from datasurface.store.tables import audits, bind, checks, jobs, ledger, ledger_datasets, releases, streams, views
 from datasurface.transform.system import SystemRun
 
 __all__ = ["externalize_operations"]
@@ -121,8 +121,11 @@ def _due(every: Every, read_at: datetime | None, now: datetime) -> datetime | No
         return None
 
 
-def _checks(_run: SystemRun, _since: datetime) -> Iterator[Row]:
-    return iter(())
+def _checks(run: SystemRun, since: datetime) -> Iterator[Row]:
+    names = ("stream", "batch_id", "dataset", "kind", "ok", "detail")
+    columns = [*(checks.c[n] for n in names), checks.c.check_name.label("name"), checks.c.failing_rows.label("failing")]
+    same = and_(ledger.c.stream == checks.c.stream, ledger.c.batch_id == checks.c.batch_id)
+    return _rows(run, select(*columns).join(ledger, same).where(ledger.c.started_at >= since))
 
 
 def _audits(run: SystemRun, since: datetime) -> Iterator[Row]:

@@ -28,7 +28,7 @@ from datasurface.release.job import JobSpec, PlatformSpec, ReaderSpec, ViewSpec
 
 __all__ = ["PUBLIC_VIEWS", "Desired", "LoginRole", "Wanted", "desired_state", "login_roles", "mark_of", "scope_of"]
 
-PUBLIC_VIEWS = ("batches", "batch_datasets")
+PUBLIC_VIEWS = ("batches", "batch_datasets", "batch_checks")
 _READ_ONLY = frozenset({Setting(name="default_transaction_read_only", value="on")})
 _OUTPUT_RIGHTS = ("DELETE", "INSERT", "SELECT", "TRUNCATE", "UPDATE")
 
