@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cloud import moto_server
+from kubernetes_api import api_server, kubeconfig
 
 
 def deaths(store: str, url: str, **variables: str) -> int:
@@ -27,3 +28,9 @@ def test_kill_9_at_any_call_of_aws_leaves_whole_secrets_and_the_next_attempt_end
     with moto_server() as port:
         url = f"http://127.0.0.1:{port}"
         assert deaths("aws", url, AWS_ENDPOINT_URL=url, **variables) > 20
+
+
+def test_kill_9_at_any_call_of_kubernetes_leaves_whole_secrets_and_the_next_attempt_ends_well(tmp_path: Path) -> None:
+    with api_server() as api:
+        file = kubeconfig(tmp_path / "kubeconfig", api.url)
+        assert deaths("kubernetes", api.url, KUBECONFIG=str(file)) > 12

@@ -109,3 +109,34 @@ def test_a_pipe_or_a_folder_in_place_of_a_file_is_refused_at_once(root: Path) ->
 def test_a_name_longer_than_the_file_system_allows_is_an_error_and_not_a_crash(root: Path) -> None:
     with pytest.raises(SecretError, match="cannot look into"):
         store(root).lookup(Credential("n" * 300))
+
+
+def mounted(root: Path, mode: int) -> None:
+    """Lay a secret out as the kubelet does: files in a folder of their own, reached over a link."""
+    folder = root / "crm" / "..2026_11_26"
+    folder.mkdir(parents=True)
+    for piece, value in (("user", "ada"), ("password", HIDDEN)):
+        (folder / piece).write_text(value)
+        (folder / piece).chmod(mode)
+        (root / "crm" / piece).symlink_to(f"..data/{piece}")
+    (root / "crm" / "..data").symlink_to("..2026_11_26")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the files of a volume belong to root")
+@pytest.mark.parametrize(("mode", "accepted"), [(0o400, True), (0o440, True), (0o444, False), (0o460, False)])
+def test_in_a_mounted_volume_the_pods_own_group_may_read(root: Path, mode: int, *, accepted: bool) -> None:
+    mounted(root, mode)
+    if accepted:
+        assert store(root).lookup(Credential("crm")) is not None
+    else:
+        with pytest.raises(SecretError, match="others may read or write"):
+            store(root).lookup(Credential("crm"))
+
+
+def test_a_folder_that_is_mounted_read_only_may_have_any_mode(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted(root, 0o400)
+    (root / "crm").chmod(0o1777)
+    with pytest.raises(SecretError, match="others may write"):
+        store(root).lookup(Credential("crm"))
+    monkeypatch.setattr("datasurface.secrets.files._read_only", lambda _: True)
+    assert store(root).lookup(Credential("crm")) is not None
