@@ -121,7 +121,7 @@ class LostStreamError(DataSurfaceError):
 
 
 class SupersededError(DataSurfaceError):
-    """Another run has merged what this one would make, between its looking and its beginning; there is nothing to do."""
+    """Another run has merged what this one would make, after this one looked and before it began."""
 
     code = "DS-404"
     exit_code = 1

@@ -12,6 +12,7 @@ from conformance.engine_shop import Shop, shop_on
 from datasurface import (
     BigInt,
     Column,
+    ContainerImage,
     Dataset,
     DatasetGroup,
     Datastore,
@@ -270,3 +271,17 @@ def test_the_output_schema_of_a_transformer_that_left_is_dropped_on_demand(shop:
     shop.bench.apply(gone, prune=True)
     assert shop.rows("SELECT nspname FROM pg_namespace WHERE nspname = 'ds_yellow.adding'") == []
     assert shop.bench.plan(gone).retired == ()
+
+
+def test_code_that_is_not_there_is_a_failed_batch(shop: Shop):
+    shop.open(deriving(shop, adding(PythonModule("nowhere:run"))))
+    shop.merged()
+    result = shop.run("sums")
+    assert result.outcome is Outcome.FAILED
+    assert "there is no module 'nowhere'" in result.error
+    shop.bench.apply(deriving(shop, adding(ContainerImage("sums:1"))))
+    result = shop.run("sums")
+    assert result.outcome is Outcome.FAILED
+    assert "ContainerImage" in result.error
+    states = "SELECT DISTINCT state FROM ds_yellow.batches WHERE stream = 'sums'"
+    assert shop.rows(states) == [("failed",)]

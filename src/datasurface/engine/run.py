@@ -39,6 +39,9 @@ _log = logging.getLogger("datasurface.engine")
 RETRIES = (0.5, 2.0, 5.0)
 """Seconds to wait before each further attempt after a fault that may pass by itself."""
 
+_FAULTS = (SQLAlchemyError, DataSurfaceError, OSError)
+"""What a batch fails with; anything else is a mistake of ours, and is raised besides."""
+
 
 def run_batch(
     context: BatchContext,
@@ -114,7 +117,7 @@ class _Run:
         except (SQLAlchemyError, DataSurfaceError) as error:
             _log.debug("stream not given back: %s", self._context.store.explain_error(error))
 
-    def attempt(self, *, final: bool) -> Outcome | None:  # noqa: PLR0911 - one way out a kind of fault
+    def attempt(self, *, final: bool) -> Outcome | None:
         """Try once; None asks for another attempt, which a final one never does unless even the ledger is lost."""
         store = self._context.store
         try:
@@ -126,23 +129,18 @@ class _Run:
         except ParkedError as parked:
             self._results = parked.results
             return self._settle(BatchState.PARKED, Outcome.PARKED, str(parked))
-        except (SQLAlchemyError, DataSurfaceError, OSError) as error:
-            self.error = self._said(error)
-            if store.is_lock_timeout(error):
-                return Outcome.WAITING if final else None
-            if store.is_transient(error) and not final:
-                return None
-            return self._settle(BatchState.FAILED, Outcome.FAILED, self.error)
         except Exception as error:
             self.error = self._said(error)
             if store.is_lock_timeout(error):
                 return Outcome.WAITING if final else None
             if store.is_transient(error) and not final:
                 return None
-            if not store.is_database_error(error):
-                self._settle(BatchState.FAILED, Outcome.FAILED, f"{type(error).__name__}: {self.error}")
+            known = isinstance(error, _FAULTS) or store.is_database_error(error)
+            reason = self.error if known else f"{type(error).__name__}: {self.error}"
+            outcome = self._settle(BatchState.FAILED, Outcome.FAILED, reason)
+            if not known:
                 raise
-            return self._settle(BatchState.FAILED, Outcome.FAILED, self.error)
+            return outcome
 
     def _said(self, error: BaseException) -> str:
         """Return an error in one line, without secrets.

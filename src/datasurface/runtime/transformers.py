@@ -66,7 +66,8 @@ def host_of(running: RunningPlatform, job: JobSpec, digest: str) -> CodeHost:
 def nothing_to_do(host: CodeHost, job: JobSpec) -> Nothing | None:
     """Tell whether a transformer need not run, because nothing that triggers it has changed; None if it has to.
 
-    An unfinished batch is always finished. One that runs by a schedule runs also if nothing has changed.
+    An unfinished batch is always finished, and code that cannot be found makes a batch that says so. One that runs by a
+    schedule runs also if nothing has changed.
     """
     spec = job.transformer
     if spec is None:
@@ -75,7 +76,10 @@ def nothing_to_do(host: CodeHost, job: JobSpec) -> Nothing | None:
         last = last_batch(connection, host.schema, job.stream)
         if last is not None and last.state in UNFINISHED:
             return None
-        now = combination_of(host, job, connection).triggers(frozenset(spec.triggers))
+        try:
+            now = combination_of(host, job, connection).triggers(frozenset(spec.triggers))
+        except ConfigurationError:
+            return None
         seen = Combination.of_position(position_of(connection, host.schema, job.stream))
     if now.missing:
         return Nothing(waits_for=now.missing)

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from datasurface.databases.base import Feed, Login, Reading, Source, SourceTable
 from datasurface.databases.code import CodeDatabase, Moment
 from datasurface.databases.merge import MergeStore
-from datasurface.errors import ConfigurationError, SourceError, SupersededError
+from datasurface.errors import ConfigurationError, MissingExtraError, SourceError, SupersededError
 from datasurface.model.transformer import SystemCode
 from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
@@ -136,7 +136,10 @@ class TransformerSource:
             SupersededError: another run has merged the output of these very inputs meanwhile.
             TransientError: the database went away meanwhile, or something could not be fetched.
         """
-        moment, combination = self._run()
+        try:
+            moment, combination = self._run()
+        except (ConfigurationError, MissingExtraError) as error:
+            raise SourceError(error.message, hint=error.hint) from error
         with self._host.tables().reading(datasets, connections=connections) as written:
             yield _Output(written, moment.at, combination)
         with self._host.store.engine.begin() as connection:
