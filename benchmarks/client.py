@@ -55,7 +55,7 @@ def _apply(folder: Path) -> None:
     # The platform as the model says it: how a job's process, which loads no model, finds the merge database.
     (folder / "platform.json").write_text(spec.to_json(), encoding="utf-8")
     with open_platform(spec, folder, os.environ) as running:
-        plan_and_apply(running, spec, release.digest, release.model_json)
+        plan_and_apply(running, spec, release)
     report([])
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.meter import Meter, bare_interpreter, peak_memory, report, run_child
 
-__all__ = ["main"]
+__all__ = ["main", "model_of"]
 
 _PER_STORE = 40
 _STORES_PER_TEAM = 10
@@ -104,14 +104,19 @@ def _measure(datasets: int) -> Size:
     sys.stderr.write(f"{datasets:,} datasets\n")
     with tempfile.TemporaryDirectory(prefix="datasurface-bench-") as folder:
         stores = datasets // _PER_STORE
-        shape = {"per_store": _PER_STORE, "per_team": _STORES_PER_TEAM, "per_zone": _TEAMS_PER_ZONE}
-        (Path(folder) / "eco.py").write_text(_MODEL.format(stores=stores, **shape), encoding="utf-8")
+        (Path(folder) / "eco.py").write_text(model_of(datasets), encoding="utf-8")
         samples, facts = run_child("scale", "--child", folder, environment={})
     seconds = {step: sample.wall for step, sample in zip(_STEPS, samples, strict=True)}
     memory = {step: max(0, peak - bare_interpreter()) for step, peak in facts["peaks"].items()}
     if facts["streams"] != stores:
         raise SystemExit(f"wrong result: {facts['streams']} streams of {stores} datastores")
     return Size(datasets=datasets, seconds=seconds, memory=memory)
+
+
+def model_of(datasets: int) -> str:
+    """Return the source of a model with so many datasets, all consumed with full history."""
+    shape = {"per_store": _PER_STORE, "per_team": _STORES_PER_TEAM, "per_zone": _TEAMS_PER_ZONE}
+    return _MODEL.format(stores=datasets // _PER_STORE, **shape)
 
 
 def _child(folder: Path) -> None:

@@ -62,7 +62,7 @@ def archive_of(release: Release, platform: PlatformSpec) -> Iterator[ArchivePart
         if isinstance(job.transformer.code, SystemCode) and job.transformer.code.name == EXTERNALIZE_MODEL
         for dataset in job.datasets
     }
-    return archive(release.records(), wanted) if wanted else iter(())
+    return archive(release.records(documents=False), wanted) if wanted else iter(())
 
 
 def archive(records: Iterable[Record], datasets: Collection[str]) -> Iterator[ArchivePart]:

@@ -70,14 +70,16 @@ class Release:
         """Return the platform of that name, or None if there is none that moves data."""
         return next((p for p in self.platforms if p.name == name), None)
 
-    def records(self) -> Iterator[Record]:
+    def records(self, *, documents: bool = True) -> Iterator[Record]:
         """Yield the rows of all tables one by one, as a table and its values; computed while they are taken.
+
+        Without `documents` those are left out that only jobs read.
 
         Where a model gives a name twice, which `check` reports, a key comes twice; the first row is to have it.
         """
         from datasurface.release.records import records_of  # noqa: PLC0415 - jobs and plans need no tables
 
-        return records_of(self)
+        return records_of(self, documents=documents)
 
     def rows(self) -> Mapping[str, list[Table]]:
         """Return the rows of all tables as mapped instances, by the table's name; for models of moderate size."""

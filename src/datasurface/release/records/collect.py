@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["each_key_once", "records_of"]
 
 
-def records_of(release: Release) -> Iterator[Record]:
+def records_of(release: Release, *, documents: bool = True) -> Iterator[Record]:
     """Yield every row of every table, also those whose key an earlier one has, where a model gives a name twice."""
     ecosystem = with_system(release.ecosystem)
     binding = binding_of(ecosystem, release.environment)
@@ -39,7 +39,7 @@ def records_of(release: Release) -> Iterator[Record]:
         platform_records(ecosystem, binding),
         pipeline_records(ecosystem, release.graph, release.platforms, release.name_limits),
         finding_records(release.findings),
-        document_records(ecosystem.name, release.model_json, release.platforms),
+        document_records(ecosystem.name, release.model_json, release.platforms) if documents else (),
     )
 
 
