@@ -83,7 +83,8 @@ def create_ecosystem(*, transformed=True, platform=EmbeddedPostgres()):
         DatasetGroup("model", history=History.FULL,
             sinks=[f"datasurface_model.{d.name}" for d in model_datastore().datasets]),
         DatasetGroup("operations", history=History.FULL, retention="2 years",
-            sinks=[f"datasurface_operations.{d.name}" for d in operations_datastore().datasets]),
+            sinks=["datasurface_security.access_changes",
+                *(f"datasurface_operations.{d.name}" for d in operations_datastore().datasets)]),
     ])
     return Ecosystem(
         "acme",

@@ -134,6 +134,9 @@ if TYPE_CHECKING:
     from datasurface.release.system import operations_datastore as operations_datastore
     from datasurface.release.system import operations_transformer as operations_transformer
     from datasurface.release.system import operations_workspace as operations_workspace
+    from datasurface.release.system import security_datastore as security_datastore
+    from datasurface.release.system import security_transformer as security_transformer
+    from datasurface.release.system import security_workspace as security_workspace
     from datasurface.transform.context import TransformerContext as TransformerContext
 
 __version__ = "0.1.0"
@@ -272,6 +275,9 @@ _ON_DEMAND = {
     "operations_datastore": "datasurface.release.system",
     "operations_transformer": "datasurface.release.system",
     "operations_workspace": "datasurface.release.system",
+    "security_datastore": "datasurface.release.system",
+    "security_transformer": "datasurface.release.system",
+    "security_workspace": "datasurface.release.system",
 }
 
 

@@ -183,6 +183,13 @@ def test_which_release_was_active_when(asked: Project) -> None:
     assert found[1][3] >= 2
 
 
+def test_who_changed_access(asked: Project) -> None:
+    found = answer(asked, ASKED[23].sql)
+    assert {row[5] for row in found} == set(digests(asked))
+    assert any("reports_audit" in row[3] + row[4] for row in found)
+    assert all("process" in row[1] for row in found)
+
+
 def test_places_and_findings_come_along(asked: Project) -> None:
     ((file, line),) = answer(asked, "SELECT file, line FROM datasurface_model_datastores WHERE name = 'crm'")
     assert file == "eco.py"
@@ -199,6 +206,6 @@ def test_the_same_release_is_not_written_twice(asked: Project) -> None:
 
 
 def test_every_question_is_asked_here() -> None:
-    here = {*ANSWERS, *range(14, 23)}
+    here = {*ANSWERS, *range(14, 24)}
     assert sorted(ASKED) == sorted(here)
     assert all(isinstance(question, Question) for question in ASKED.values())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Column
 from sqlalchemy.orm import DeclarativeBase
 
-from datasurface.release.system import MODEL_STORE, OPERATIONS_STORE
+from datasurface.release.system import MODEL_STORE, OPERATIONS_STORE, SECURITY_STORE
 from datasurface.release.system.log import ReleaseLogRow
-from datasurface.release.system.operations import OPERATIONS
+from datasurface.release.system.operations import OPERATIONS, SECURITY
 from datasurface.release.tables import TABLES
 
 __all__ = ["operations_reference", "tables_reference"]
@@ -51,8 +51,12 @@ The datasets of `datasurface_operations`, which DataSurface adds to every ecosys
 consumes one of them writes what it knows every five minutes; `platform` says which platform it was. This page is
 generated from the definitions.
 
-The platform itself forgets finished batches after 400 days and all but the last 20 releases. A consumer with
-`history=History.FULL` keeps every version: who had which grant, and what was late when.
+`datasurface_security` is written once an hour by the code that makes roles and grants as the model says: whoever
+consumes it has that sync, and its trail.
+
+Batches, failures, checks and audits reach back 30 days here; a batch that changed nothing is left out, because `lag`
+says how fresh its stream is. The platform itself forgets finished batches after 400 days and all but the last 20
+releases. A consumer with `history=History.FULL` keeps every version: who had which grant, and what was late when.
 """
 
 
@@ -64,9 +68,9 @@ def tables_reference() -> str:
 
 def operations_reference() -> str:
     """Return the page of the tables of operations."""
-    return "\n".join(
-        [_OPERATIONS_HEAD, *[_section(t, f"dataset `{OPERATIONS_STORE}.{t.published}`") for t in OPERATIONS]]
-    )
+    sections = [_section(t, f"dataset `{OPERATIONS_STORE}.{t.published}`") for t in OPERATIONS]
+    sections += [_section(t, f"dataset `{SECURITY_STORE}.{t.published}`") for t in SECURITY]
+    return "\n".join([_OPERATIONS_HEAD, *sections])
 
 
 def _known_as(published: str) -> str:

@@ -29,6 +29,7 @@ from datasurface import (
     model_workspace,
     operations_datastore,
     operations_workspace,
+    security_datastore,
 )
 from datasurface.cli.app import app
 from datasurface.databases.base import capability_map
@@ -93,7 +94,7 @@ def test_only_what_is_consumed_flows_with_the_history_that_is_asked_for() -> Non
         "columns": History.FULL,
     }
     assert [t.workspace.name for t in graph.transformers] == ["datasurface_model"]
-    assert graph.idle_system == ("datasurface_operations",)
+    assert graph.idle_system == ("datasurface_operations", "datasurface_security")
     assert graph.problems == ()
 
 
@@ -103,7 +104,9 @@ def test_operations_need_no_source() -> None:
     assert graph.problems == ()
 
 
-@pytest.mark.parametrize("store", [model_datastore(), operations_datastore()], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "store", [model_datastore(), operations_datastore(), security_datastore()], ids=lambda s: s.name
+)
 def test_the_system_itself_causes_no_finding(store: Datastore) -> None:
     found = codes(model("crm.orders", *[f"{store.name}.{d.name}" for d in store.datasets]))
     assert set(found) <= {"DS-S001"}, "nothing but that the platform has to run it"

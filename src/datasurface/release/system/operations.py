@@ -1,4 +1,4 @@
-"""The tables of `datasurface_operations`: what a platform did, declared once, as those of the model are.
+"""The tables of `datasurface_operations` and `datasurface_security`: what a platform did, declared once.
 
 A platform keeps such facts for a while in tables of its own; consumers keep them as long as they want.
 """
@@ -15,6 +15,8 @@ from datasurface.release.system.base import SystemTable
 
 __all__ = [
     "OPERATIONS",
+    "SECURITY",
+    "AccessChangeRow",
     "AuditRow",
     "BatchDatasetRow",
     "BatchRow",
@@ -167,6 +169,23 @@ class DeploymentRow(SystemTable):
     active: Mapped[bool] = mapped_column(comment="Whether it is.")
 
 
+class AccessChangeRow(SystemTable):
+    """Every change that was made to roles, grants and logins."""
+
+    __tablename__ = "access_change"
+    published: ClassVar[str] = "access_changes"
+
+    platform: Mapped[str] = mapped_column(primary_key=True, comment=_PLATFORM)
+    sync: Mapped[str] = mapped_column(primary_key=True, comment="Changes that were made together.")
+    number: Mapped[int] = mapped_column(primary_key=True, comment="Its place among them.")
+    at: Mapped[datetime] = mapped_column(comment="When it was made.")
+    who: Mapped[str] = mapped_column(comment="Who made it: user, machine and process.")
+    action: Mapped[str] = mapped_column(comment="What was done.")
+    target: Mapped[str] = mapped_column(comment="To what.")
+    detail: Mapped[str] = mapped_column(Text, comment="More about it.")
+    release: Mapped[str] = mapped_column(comment="The digest of the release that asks for it.")
+
+
 OPERATIONS: tuple[type[SystemTable], ...] = (
     BatchRow,
     BatchDatasetRow,
@@ -177,4 +196,7 @@ OPERATIONS: tuple[type[SystemTable], ...] = (
     GrantRow,
     DeploymentRow,
 )
-"""Every table, in the order in which documents list them."""
+"""The tables of `datasurface_operations`, in the order in which documents list them."""
+
+SECURITY: tuple[type[SystemTable], ...] = (AccessChangeRow,)
+"""The tables of `datasurface_security`."""

@@ -15,18 +15,24 @@ __all__ = [
     "MODEL_STORE",
     "OPERATIONS_STORE",
     "RELEASES",
+    "SECURITY_STORE",
     "model_datastore",
     "model_transformer",
     "model_workspace",
     "operations_datastore",
     "operations_transformer",
     "operations_workspace",
+    "security_datastore",
+    "security_transformer",
+    "security_workspace",
 ]
 
 MODEL_STORE = "datasurface_model"
 """The datastore of the model's tables."""
 OPERATIONS_STORE = "datasurface_operations"
 """The datastore of what a platform did."""
+SECURITY_STORE = "datasurface_security"
+"""The datastore of the changes that the periodic sync of access made."""
 RELEASES = "releases"
 """The dataset of the model's datastore that lists the releases so far."""
 _UNGUARDED = Guard(max_deleted=1.0, allow_empty=True)
@@ -98,4 +104,36 @@ def operations_workspace(name: str = OPERATIONS_STORE, *, every: str = "5 minute
         transformer=operations_transformer(name, every=every),
         production=True,
         doc="Writes what the platform did into a datastore.",
+    )
+
+
+@cache
+def security_datastore(name: str = SECURITY_STORE) -> Datastore:
+    """Return the datastore that holds what was changed of roles, grants and logins."""
+    from datasurface.release.system.derive import dataset_of  # noqa: PLC0415 - mapping the tables takes half a second
+    from datasurface.release.system.operations import SECURITY  # noqa: PLC0415 - as above
+
+    return Datastore(
+        name,
+        datasets=[dataset_of(table, table.published) for table in SECURITY],
+        guard=_UNGUARDED,
+        production=True,
+        doc="What was changed so that who may touch what follows from the model.",
+    )
+
+
+@cache
+def security_transformer(name: str = SECURITY_STORE, *, every: str = "1 hour") -> DataTransformer:
+    """Return the transformer that makes roles and grants as the model says, and writes `security_datastore(name)`."""
+    return DataTransformer(name, code=SystemCode("security_sync"), output=security_datastore(name), every=every)
+
+
+@cache
+def security_workspace(name: str = SECURITY_STORE, *, every: str = "1 hour") -> Workspace:
+    """Return the workspace of `security_transformer(name)`."""
+    return Workspace(
+        name,
+        transformer=security_transformer(name, every=every),
+        production=True,
+        doc="Makes roles and grants as the model says, again and again.",
     )

@@ -8,7 +8,7 @@ from datasurface.model.ecosystem import Ecosystem, SystemZone, Team
 from datasurface.model.effective import all_workspaces, sinks_of
 from datasurface.names import SYSTEM
 from datasurface.release.bind import replaced
-from datasurface.release.system.stores import model_workspace, operations_workspace
+from datasurface.release.system.stores import model_workspace, operations_workspace, security_workspace
 
 __all__ = ["asks_for_system", "system_zone", "with_system"]
 
@@ -19,7 +19,9 @@ _PREFIX = f"{SYSTEM}_"
 @cache
 def system_zone() -> SystemZone:
     """Return the zone that every ecosystem has; the ecosystem owns it, because nobody is named as its owner."""
-    team = Team(_TEAM, workspaces=[model_workspace(), operations_workspace()], doc="DataSurface itself.")
+    team = Team(
+        _TEAM, workspaces=[model_workspace(), operations_workspace(), security_workspace()], doc="DataSurface itself."
+    )
     return SystemZone(SYSTEM, teams=[team], doc="What DataSurface adds to every ecosystem.")
 
 
