@@ -19,7 +19,6 @@ CRM = SqliteDatabase("crm_db", path="crm.db", locations=["dc:usa/ny1"])
 ERP = SqliteDatabase("erp_db", path="erp.db", locations=["dc:eu/fra1"])
 EMAIL = String(80)
 EXTRA = []
-OPERATIONS = []
 
 crm = Datastore(
     "crm",

@@ -122,10 +122,11 @@ def _due(every: Every, read_at: datetime | None, now: datetime) -> datetime | No
 
 
 def _checks(run: SystemRun, since: datetime) -> Iterator[Row]:
-    names = ("stream", "batch_id", "dataset", "kind", "ok", "detail")
-    columns = [*(checks.c[n] for n in names), checks.c.check_name.label("name"), checks.c.failing_rows.label("failing")]
+    names = ("stream", "batch_id", "dataset", "kind", "on_failure", "ok", "detail")
+    columns = [*[checks.c[name] for name in names], checks.c.check_name.label("name")]
     same = and_(ledger.c.stream == checks.c.stream, ledger.c.batch_id == checks.c.batch_id)
-    return _rows(run, select(*columns).join(ledger, same).where(ledger.c.started_at >= since))
+    query = select(*columns, checks.c.failing_rows.label("failing")).join(ledger, same)
+    return _rows(run, query.where(ledger.c.started_at >= since))
 
 
 def _audits(run: SystemRun, since: datetime) -> Iterator[Row]:

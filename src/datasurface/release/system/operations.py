@@ -115,6 +115,7 @@ class CheckRow(SystemTable):
     dataset: Mapped[str] = mapped_column(primary_key=True, comment="The dataset's name in its datastore.")
     name: Mapped[str] = mapped_column(primary_key=True, comment="The check's name.")
     kind: Mapped[str] = mapped_column(comment="The class that declares it.")
+    on_failure: Mapped[str] = mapped_column(comment="What comes of rows that do not pass: `park` or `warn`.")
     ok: Mapped[bool] = mapped_column(comment="Whether the rows passed.")
     failing: Mapped[int | None] = mapped_column(comment="How many rows did not.")
     detail: Mapped[str | None] = mapped_column(Text, comment="What was found.")
