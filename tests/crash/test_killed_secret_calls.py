@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cloud import moto_server
+from key_vault import vault_server
 from kubernetes_api import api_server, kubeconfig
 
 
@@ -34,3 +35,8 @@ def test_kill_9_at_any_call_of_kubernetes_leaves_whole_secrets_and_the_next_atte
     with api_server() as api:
         file = kubeconfig(tmp_path / "kubeconfig", api.url)
         assert deaths("kubernetes", api.url, KUBECONFIG=str(file)) > 12
+
+
+def test_kill_9_at_any_call_of_azure_leaves_whole_secrets_and_the_next_attempt_ends_well(tmp_path: Path) -> None:
+    with vault_server(tmp_path) as (vault, variables):
+        assert deaths("azure", vault.url, **variables) > 20
