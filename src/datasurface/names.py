@@ -11,15 +11,19 @@ __all__ = [
     "SYSTEM",
     "RoleNames",
     "group_schema",
+    "input_schema",
     "is_identifier",
+    "is_pinned",
     "is_system_name",
     "output_schema",
     "platform_schema",
     "shorten",
     "view_name",
+    "work_schema",
 ]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_PINNED = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,\s-]*\])?\s*={2,3}\s*[0-9A-Za-z][\w.!+-]*\s*(;.*)?\Z")
 _DIGEST_LENGTH = 8
 
 HISTORY_SUFFIX = "_history"
@@ -68,6 +72,21 @@ def output_schema(platform: str, workspace: str, limit: int) -> str:
     The dot, which no logical name can have, keeps it apart from every other schema.
     """
     return shorten(f"ds_{platform}.{workspace}", limit)
+
+
+def input_schema(platform: str, workspace: str, group: str, limit: int) -> str:
+    """Return the schema with copies of what a group sees, while code that connects by itself runs."""
+    return shorten(f"ds_{platform}.{workspace}.in.{group}", limit)
+
+
+def work_schema(platform: str, workspace: str, limit: int) -> str:
+    """Return the schema in which a transformer's code may make tables of its own, while it runs."""
+    return shorten(f"ds_{platform}.{workspace}.work", limit)
+
+
+def is_pinned(requirement: str) -> bool:
+    """Tell whether a requirement of a Python package names exactly one version: `name==1.2`, `name[extra]==1.2`."""
+    return _PINNED.match(requirement) is not None
 
 
 @dataclass(frozen=True, slots=True)

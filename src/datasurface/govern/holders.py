@@ -88,3 +88,4 @@ def _values(ecosystem: Ecosystem, containers: tuple[HeldContainer, ...]) -> Iter
         if transformer is not None:
             path = step(workspace_path(where), "transformer", transformer.name)
             yield from ((transformer, path, secret) for secret in transformer.secrets.values())
+            yield transformer.code, path, getattr(transformer.code, "credential", None)

@@ -8,7 +8,7 @@ from dataclasses import field
 from datasurface.model.base import EMPTY_MAPPING, Noun, noun
 from datasurface.model.capture import Every
 from datasurface.model.datastore import Datastore
-from datasurface.model.infrastructure import Credential
+from datasurface.model.infrastructure import Credential, CredentialLike
 from datasurface.model.ownership import Repository
 from datasurface.model.platform import Hint
 from datasurface.model.vocabulary import OutputMode
@@ -41,11 +41,19 @@ class PythonModule(Code):
 
 @noun
 class PythonRepository(Code):
-    """A function in a git repository, pinned by tag or commit."""
+    """A function in a git repository, pinned by tag or commit.
+
+    Attributes:
+        repository: The repository, its address as git takes it, or a path from the model folder.
+        release: A tag, or all digits of a commit.
+        entry: `package.module:function`, from the repository's root or its `src`.
+        credential: What may read it; None for what git itself is set up with.
+    """
 
     repository: Repository | str = field(kw_only=False)
     release: str
     entry: str
+    credential: CredentialLike = None
 
 
 @noun
@@ -65,10 +73,17 @@ class SqlQueries(Code):
 
 @noun
 class DbtProject(Code):
-    """A dbt project: a repository or a folder."""
+    """A dbt project, whose models are named as the datasets of the output.
+
+    Attributes:
+        project: A repository, its address as git takes it, or a folder of the model folder.
+        release: A tag, or all digits of a commit; None for a folder of the model.
+        credential: What may read the repository; None for what git itself is set up with.
+    """
 
     project: Repository | str = field(kw_only=False)
     release: str | None = None
+    credential: CredentialLike = None
 
 
 @noun

@@ -60,6 +60,7 @@ def host_of(running: RunningPlatform, job: JobSpec, digest: str) -> CodeHost:
         cache=_cache(logins.folder, logins.environ),
         platform=running,
         own_login=lambda: logins.working(job.source, job.credential, roles),
+        secret=logins.secret,
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
 from datasurface.errors import ConfigurationError
+from datasurface.model.infrastructure import Credential
 from datasurface.model.transformer import Code
+from datasurface.secrets.base import Secret
 from datasurface.transform.context import TransformerContext
 
 __all__ = ["CodeKind", "Launch", "Place", "kind_of", "kinds"]
@@ -25,11 +27,13 @@ class Place:
         folder: The model folder, whose modules and files code may name; None where there is none.
         cache: A private folder that lasts, for what kinds fetch once.
         work: A private folder that is removed after the run.
+        secret: Returns the secret of a credential that the code names, to fetch it with; None where nothing is fetched.
     """
 
     folder: Path | None
     cache: Path
     work: Path
+    secret: Callable[[Credential], Secret] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +43,12 @@ class Launch:
     Attributes:
         python: The interpreter, in which `datasurface` can be imported.
         path: Folders from which it may import besides.
-        folder: Its working directory; None for the run's own.
         environment: Variables it gets besides.
         frozen: Whether the code opens connections of its own, so that its inputs have to be copied to stay as they are.
     """
 
     python: Path
     path: tuple[Path, ...] = ()
-    folder: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     frozen: bool = False
 

@@ -21,6 +21,7 @@ from datasurface.databases.base import Feed, Login, Reading, Source, SourceTable
 from datasurface.databases.code import CodeDatabase, Moment
 from datasurface.databases.merge import MergeStore
 from datasurface.errors import ConfigurationError, MissingExtraError, SourceError, SupersededError
+from datasurface.model.infrastructure import Credential
 from datasurface.model.transformer import SystemCode
 from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
@@ -60,6 +61,7 @@ class CodeHost:
         cache: A private folder that lasts.
         platform: The running platform, handed to system code.
         own_login: Returns the platform's login, for system code.
+        secret: Returns the secret of a credential with which code is fetched.
     """
 
     store: MergeStore
@@ -76,6 +78,7 @@ class CodeHost:
     cache: Path
     platform: object
     own_login: Callable[[], Login]
+    secret: Callable[[Credential], Secret]
 
 
 def combination_of(host: CodeHost, job: JobSpec, connection: Connection) -> Combination:
@@ -93,9 +96,18 @@ def combination_of(host: CodeHost, job: JobSpec, connection: Connection) -> Comb
 def _code_digest(host: CodeHost, job: JobSpec) -> str:
     spec = _spec(job)
     place = Place(folder=host.folder, cache=host.cache, work=host.cache)
-    version = "" if isinstance(spec.code, SystemCode) else kind_of(spec.code).version(spec.code, place)
-    parts = [job.job_digest, version]
+    parts = [job.job_digest, _version(spec, place)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _version(spec: TransformerSpec, place: Place) -> str:
+    """Return the version of code outside the model; of what cannot run here none, and its run says why."""
+    if isinstance(spec.code, SystemCode):
+        return ""
+    try:
+        return kind_of(spec.code).version(spec.code, place)
+    except ConfigurationError:
+        return ""
 
 
 def _spec(job: JobSpec) -> TransformerSpec:
@@ -237,11 +249,11 @@ class TransformerSource:
         with private_folder() as work, host.record(self._job, batch) as keep:
             try:
                 account = account_for(spec.user)
-                place = Place(folder=host.folder, cache=host.cache, work=work)
+                place = Place(folder=host.folder, cache=host.cache, work=work, secret=host.secret)
                 launch = kind_of(spec.code).launch(spec.code, place)
                 if account is not None:
                     require_reachable(account, [launch.python, _PACKAGE, *launch.path])
-            except ConfigurationError as error:
+            except (ConfigurationError, MissingExtraError) as error:
                 raise SourceError(error.message, hint=error.hint) from error
             ended = run_process(
                 [str(launch.python), "-P", "-m", "datasurface.transform.child"],

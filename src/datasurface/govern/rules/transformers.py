@@ -9,19 +9,26 @@ from datasurface.govern.paths import shown, step, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope
 from datasurface.model.effective import PlacedWorkspace, duration
+from datasurface.model.ownership import Repository
 from datasurface.model.platform import Hint
 from datasurface.model.transformer import (
+    Code,
     ContainerImage,
     DataTransformer,
+    DbtProject,
     PythonModule,
     PythonPackage,
     PythonRepository,
     SqlQueries,
+    SystemCode,
 )
+from datasurface.names import is_pinned
 
-__all__ = ["entries", "images", "queries", "resources"]
+__all__ = ["entries", "images", "installed", "pins", "queries", "resources"]
 
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
+_BRANCHES = ("HEAD", "develop", "main", "master", "trunk")
+"""What nobody calls a tag."""
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*[kmgt]?i?b?\Z", re.IGNORECASE)
 
 
@@ -76,6 +83,49 @@ def images(scope: Scope) -> Iterator[Finding]:
             message = f"the image {shown(transformer.code.image)} is run by deploy targets only"
             hint = "here its runs fail; on Kubernetes it runs as a pod"
             yield finding("DS-X004", transformer.code, path, message, hint, holder=transformer)
+
+
+def installed(scope: Scope) -> Iterator[Finding]:
+    """DS-X005: something is installed that runs the code of each transformer that would run."""
+    if scope.code_kinds is None:
+        return
+    running = {node.workspace.name for node in scope.graph.transformers}
+    for path, transformer, where in _transformers(scope):
+        kind = type(transformer.code).__name__
+        if kind in scope.code_kinds or isinstance(transformer.code, SystemCode) or where.workspace.name not in running:
+            continue
+        hint = f"install the package that runs it; installed are {', '.join(sorted(scope.code_kinds))}"
+        yield finding("DS-X005", transformer.code, path, f"nothing installed runs {kind}", hint, holder=transformer)
+
+
+def pins(scope: Scope) -> Iterator[Finding]:
+    """DS-X006: code from elsewhere is pinned, so that every run is of the same code."""
+    for path, transformer, _where in _transformers(scope):
+        found = _unpinned(transformer.code)
+        if found is not None:
+            message, hint = found
+            yield finding("DS-X006", transformer.code, path, message, hint, holder=transformer)
+
+
+def _unpinned(code: Code) -> tuple[str, str] | None:
+    """Return what is wrong with the pin of code, and what to do; None if nothing can be told without fetching it."""
+    if isinstance(code, PythonPackage):
+        if not is_pinned(code.requirement):
+            return f"{shown(code.requirement)} pins no version of one package", 'write "name==1.2"'
+    elif isinstance(code, PythonRepository | DbtProject):
+        repository = code.repository if isinstance(code, PythonRepository) else code.project
+        branch = getattr(repository, "branch", None)
+        if code.release is None:
+            if isinstance(repository, Repository) or "://" in repository:
+                return f"the repository {_named(repository)} is not pinned", 'add release="…", a tag or a commit'
+        elif code.release in {branch, *_BRANCHES} or not code.release.strip():
+            hint = "name a tag, or all digits of a commit"
+            return f"release={shown(code.release)} is a branch, which moves", hint
+    return None
+
+
+def _named(repository: Repository | str) -> str:
+    return shown(repository if isinstance(repository, str) else str(getattr(repository, "name", repository)))
 
 
 def _transformers(scope: Scope) -> Iterator[tuple[str, DataTransformer, PlacedWorkspace]]:
