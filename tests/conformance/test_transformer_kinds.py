@@ -34,9 +34,7 @@ def shop(two_databases: tuple[str, str], tmp_path: Path) -> Iterator[Shop]:
         yield opened
 
 
-def test_a_repository_runs_at_its_release_with_packages_of_its_own(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repository_runs_at_its_release_with_packages_of_its_own(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment's package wins over the platform's, which has another version of it."""
     files = {"src/adder/__init__.py": CODE.format(what="1"), "requirements.txt": "iniconfig==2.0.0\n"}
     repository = repository_of(shop.folder / "code", files, tag="v1")
@@ -94,5 +92,3 @@ def wheel(folder: Path, name: str, version: str, content: str) -> None:
         file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         file.writestr(f"{info}/RECORD", "")
-
-

@@ -26,12 +26,14 @@ def command(session: Session, *, strict: bool, as_json: bool) -> int:
     """
     from datasurface.databases.base import capability_map  # noqa: PLC0415 - other verbs start without the adapters
     from datasurface.govern.check import check  # noqa: PLC0415 - as above
+    from datasurface.runtime.code_facts import code_facts  # noqa: PLC0415 - as above
     from datasurface.secrets.resolve import installed_stores  # noqa: PLC0415 - as above
 
     ecosystem = with_system(session.load())
     gc.freeze()  # the model stays until the end: walking a million objects in search of garbage costs a second
     stores = installed_stores()
-    report = check(ecosystem, capability_map(), environment=session.environment, secret_stores=stores)
+    facts = code_facts(session.folder)
+    report = check(ecosystem, capability_map(), environment=session.environment, secret_stores=stores, code=facts)
     passed = report.ok(strict=strict)
     if as_json:
         print_json({**report.to_json(), "ok": passed})

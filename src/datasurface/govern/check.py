@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from datasurface.govern.capabilities import CapabilityMap
+from datasurface.govern.code import NO_FACTS, CodeFacts
 from datasurface.govern.report import Report
 from datasurface.govern.rules import RULES
 from datasurface.govern.scope import Scope
@@ -23,6 +24,7 @@ def check(
     graph: Graph | None = None,
     environment: str | None = None,
     secret_stores: Collection[str] = BUILT_IN_STORES,
+    code: CodeFacts = NO_FACTS,
 ) -> Report:
     """Return all findings about a model.
 
@@ -32,8 +34,9 @@ def check(
         graph: The model's graph if the caller has it already.
         environment: The name of the environment that is to bind the model; None for the model as it is.
         secret_stores: The names of the installed secret stores.
+        code: What is known of transformers' code besides the model.
     """
     graph = build_graph(ecosystem) if graph is None else graph
-    scope = Scope(ecosystem, capabilities, graph, environment, frozenset(secret_stores))
+    scope = Scope(ecosystem, capabilities, graph, environment, frozenset(secret_stores), code)
     findings = [found for rule in RULES for found in rule(scope)]
     return Report.of(findings, names=scope.names, streams=len(scope.graph.streams))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from datasurface.govern.code import CodeFacts, QueryLineage, Relation
-from datasurface.model.effective import PlacedWorkspace, all_datastores, all_workspaces, sinks_of, split_reference
 from datasurface.model.ecosystem import Ecosystem
+from datasurface.model.effective import PlacedWorkspace, all_datastores, all_workspaces, sinks_of, split_reference
 from datasurface.model.schema import Dataset
 from datasurface.model.transformer import DataTransformer, SqlQueries
 from datasurface.model.vocabulary import History
@@ -44,7 +44,9 @@ def read_queries(ecosystem: Ecosystem, facts: CodeFacts) -> Iterator[ReadQuery]:
         if transformer is None or not isinstance(transformer.code, SqlQueries):
             continue
         if datasets is None:
-            datasets = {f"{p.datastore.name}.{d.name}": d for p in all_datastores(ecosystem) for d in p.datastore.datasets}
+            datasets = {
+                f"{p.datastore.name}.{d.name}": d for p in all_datastores(ecosystem) for d in p.datastore.datasets
+            }
         relations = list(_relations(where, datasets))
         for name, text in sorted(queries_of(transformer.code, facts).items()):
             lineage = facts.read(text, relations)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from datasurface.govern.capabilities import Capabilities, CapabilityMap
+from datasurface.govern.code import NO_FACTS, CodeFacts
 from datasurface.govern.holders import HeldContainer, HeldCredential, held_containers, held_credentials
 from datasurface.govern.paths import store_path
 from datasurface.govern.report import Finding
@@ -50,6 +51,7 @@ class Scope:
     Attributes:
         environment: The name of the environment that is to bind the model; None for the model as it is.
         secret_stores: The names of the installed secret stores.
+        code: What is known of transformers' code besides the model.
         names: Full names of schemas and views that are too long, with their physical ones; rules add to it.
     """
 
@@ -58,6 +60,7 @@ class Scope:
     graph: Graph
     environment: str | None = None
     secret_stores: frozenset[str] = BUILT_IN_STORES
+    code: CodeFacts = NO_FACTS
     names: dict[str, str] = field(default_factory=dict)
     datastores: tuple[PlacedDatastore, ...] = ()
     workspaces: tuple[PlacedWorkspace, ...] = ()

@@ -53,6 +53,8 @@ class Release:
         graph: The pipelines derived from the model.
         findings: What `check` found; no part of the digest.
         name_limits: The longest name in each platform's merge database, in bytes, by the platform's name.
+        column_lineage: Which column each column of a query's output is made of, as pairs of `store.dataset.column`, as
+            far as it is known; no part of the digest.
         format: The version of what a release holds.
     """
 
@@ -64,6 +66,7 @@ class Release:
     graph: Graph
     findings: tuple[Finding, ...]
     name_limits: Mapping[str, int]
+    column_lineage: tuple[tuple[str, str], ...] = ()
     format: int = FORMAT
 
     def platform(self, name: str) -> PlatformSpec | None:
@@ -99,6 +102,7 @@ def compile_release(
     *,
     environment: str | None = None,
     capabilities: CapabilityMap | None = None,
+    column_lineage: Sequence[tuple[str, str]] = (),
 ) -> Release:
     """Return the release of a model that `check` found no error in.
 
@@ -108,6 +112,7 @@ def compile_release(
         findings: What `check` found, to be kept beside the model.
         environment: The name of the environment that binds the model; None for the model as it is.
         capabilities: What the databases can do: how long the names of views may be.
+        column_lineage: What the columns of queries' outputs are made of, to be kept beside the model.
 
     Raises:
         ConfigurationError: the model has no environment of that name.
@@ -124,6 +129,7 @@ def compile_release(
         graph=graph,
         findings=tuple(findings),
         name_limits={p.name: _name_limit(p, capabilities or {}) for p in platforms},
+        column_lineage=tuple(column_lineage),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["query_reader", "read_query"]
 
 _DIALECT = "postgres"
+_TOKEN = re.compile(r"<Token token_type: [^,]*, text: (.*?), line: .*?>", re.DOTALL)
 
 
 def query_reader() -> QueryReader | None:
@@ -51,7 +53,9 @@ def _said(error: Exception) -> str:
     """Return what is wrong without the query's text, which sqlglot repeats in colours."""
     errors = getattr(error, "errors", None)
     if errors:
-        return f"{errors[0]['description']} in line {errors[0]['line']}"
+        found = _TOKEN.search(str(errors[0]["description"]))
+        where = "the end" if found is None or found[1] == "SENTINEL" else repr(found[1])
+        return f"{_TOKEN.sub(where, str(errors[0]['description'])).rstrip('.')} in line {errors[0]['line']}"
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -119,7 +123,7 @@ def _columns(query: exp.Query, relations: Sequence[Relation]) -> Mapping[str, tu
     from sqlglot.lineage import lineage  # noqa: PLC0415
     from sqlglot.schema import MappingSchema  # noqa: PLC0415
 
-    shape: dict[str, dict[str, dict[str, str]]] = {}
+    shape: dict[str, Any] = {}
     for relation in relations:
         shape.setdefault(relation.schema, {})[relation.name] = dict.fromkeys(relation.columns, "unknown")
     schema = MappingSchema(shape, dialect=_DIALECT, normalize=False)

@@ -11,12 +11,14 @@ from pathlib import Path
 from datasurface.databases.base import capability_map
 from datasurface.errors import ConfigurationError
 from datasurface.govern.check import check
+from datasurface.govern.queries import column_lineage
 from datasurface.govern.report import Report
 from datasurface.graph.build import build_graph
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release
 from datasurface.release.system import with_system
+from datasurface.runtime.code_facts import code_facts
 from datasurface.secrets.resolve import installed_stores
 
 __all__ = ["compile_ecosystem", "compile_model", "keep_release", "require_ok"]
@@ -33,21 +35,33 @@ def compile_model(folder: Path, environment: str | None = None) -> tuple[Release
         ConfigurationError: it has no environment of that name.
     """
     with _no_collection():
-        return compile_ecosystem(load(folder), environment)
+        return compile_ecosystem(load(folder), environment, folder=folder)
 
 
-def compile_ecosystem(ecosystem: Ecosystem, environment: str | None = None) -> tuple[Release, Report]:
-    """Check and compile a model that was made in this process.
+def compile_ecosystem(
+    ecosystem: Ecosystem, environment: str | None = None, *, folder: Path | None = None
+) -> tuple[Release, Report]:
+    """Check and compile a model that was made in this process; `folder` is where its files are, if it has any.
 
     Raises:
         ConfigurationError: it has no environment of that name.
     """
     with _no_collection():
         capabilities = capability_map()
+        facts = code_facts(folder)
         whole = with_system(ecosystem)
         graph = build_graph(whole)
-        report = check(whole, capabilities, graph=graph, environment=environment, secret_stores=installed_stores())
-        release = compile_release(ecosystem, graph, report.findings, environment=environment, capabilities=capabilities)
+        report = check(
+            whole, capabilities, graph=graph, environment=environment, secret_stores=installed_stores(), code=facts
+        )
+        release = compile_release(
+            ecosystem,
+            graph,
+            report.findings,
+            environment=environment,
+            capabilities=capabilities,
+            column_lineage=column_lineage(ecosystem, facts),
+        )
     return release, report
 
 

@@ -227,5 +227,3 @@ def _header(address: str, repository: Repository | str, login: Secret) -> dict[s
         "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc}/.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {value}",
     }
-
-

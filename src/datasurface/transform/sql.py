@@ -13,7 +13,7 @@ from datasurface.model.transformer import Code, SqlQueries
 from datasurface.transform.base import Launch, Place
 from datasurface.transform.context import TransformerContext
 
-__all__ = ["SqlQueriesKind"]
+__all__ = ["SqlQueriesKind", "read_folder"]
 
 _FOLDER = "DATASURFACE_QUERIES"
 
@@ -68,6 +68,11 @@ def _folder(queries: str, place: Place) -> Path:
     if not path.is_dir():
         raise ConfigurationError(f"there is no folder of queries {path}")
     return path
+
+
+def read_folder(folder: Path) -> Mapping[str, str] | None:
+    """Return the queries in a folder by the names of their files without `.sql`; None if there is no such folder."""
+    return _read(folder) if folder.is_dir() else None
 
 
 def _read(folder: Path) -> Mapping[str, str]:

@@ -16,9 +16,12 @@ import datasurface
 from datasurface.databases.base import capability_map
 from datasurface.govern.capabilities import Capabilities, CapabilityMap
 from datasurface.govern.check import check
+from datasurface.govern.code import CodeFacts
 from datasurface.govern.codes import CODES
 from datasurface.govern.report import Report
+from datasurface.release.sql import query_reader
 
+KINDS = {"PythonModule", "SqlQueries", "PythonPackage", "PythonRepository", "ContainerImage"}
 PAGES = Path(__file__).parents[3] / "docs" / "reference" / "findings"
 INDEX = PAGES / "index.md"
 BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.DOTALL)
@@ -61,7 +64,8 @@ def checked(code: str) -> Report:
         part for part in ast.parse(model).body if isinstance(part, ast.Assign) and name_of(part) not in changed
     ]
     exec(compile(ast.Module(kept, []), "model.py", "exec"), names)
-    return check(names["ecosystem"], capabilities(code), environment=names.get("environment"))
+    facts = CodeFacts(kinds=frozenset(KINDS), read=query_reader())
+    return check(names["ecosystem"], capabilities(code), environment=names.get("environment"), code=facts)
 
 
 def name_of(part: ast.Assign) -> str:

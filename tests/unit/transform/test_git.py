@@ -151,7 +151,7 @@ def served(repository: Path, token: str) -> Iterator[tuple[str, list[bool]]]:
             self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-            return
+            del format, args
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

@@ -8,6 +8,7 @@ from datasurface.govern.paths import shown, step, workspace_path
 from datasurface.govern.queries import ReadQuery, read_queries
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope, closest, known
+from datasurface.model.effective import split_reference
 from datasurface.names import view_name
 
 __all__ = ["reads"]
@@ -25,7 +26,9 @@ def reads(scope: Scope) -> Iterator[Finding]:
             yield finding("DS-X008", query.transformer.code, path, message, hint, holder=query.transformer)
         for name in query.lineage.unknown:
             message = f"the query {shown(query.dataset)} reads {shown(name)}, which is no input of the workspace"
-            yield finding("DS-X007", query.transformer.code, path, message, _hint(query, name), holder=query.transformer)
+            yield finding(
+                "DS-X007", query.transformer.code, path, message, _hint(query, name), holder=query.transformer
+            )
         yield from _columns(query, path)
 
 
@@ -36,7 +39,8 @@ def _hint(query: ReadQuery, name: str) -> str:
 
 def _views(query: ReadQuery) -> list[str]:
     sinks = [getattr(s, "dataset", str(s)) for group in query.where.workspace.groups for s in group.sinks]
-    return sorted({view_name(*s.split(".", 1), _NAME_LIMIT) for s in sinks if s.count(".") == 1})
+    references = [reference for sink in sinks if (reference := split_reference(sink)) is not None]
+    return sorted({view_name(store, dataset, _NAME_LIMIT) for store, dataset in references})
 
 
 def _columns(query: ReadQuery, path: str) -> Iterator[Finding]:

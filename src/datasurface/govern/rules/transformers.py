@@ -87,14 +87,15 @@ def images(scope: Scope) -> Iterator[Finding]:
 
 def installed(scope: Scope) -> Iterator[Finding]:
     """DS-X005: something is installed that runs the code of each transformer that would run."""
-    if scope.code_kinds is None:
+    kinds = scope.code.kinds
+    if kinds is None:
         return
     running = {node.workspace.name for node in scope.graph.transformers}
     for path, transformer, where in _transformers(scope):
         kind = type(transformer.code).__name__
-        if kind in scope.code_kinds or isinstance(transformer.code, SystemCode) or where.workspace.name not in running:
+        if kind in kinds or isinstance(transformer.code, SystemCode) or where.workspace.name not in running:
             continue
-        hint = f"install the package that runs it; installed are {', '.join(sorted(scope.code_kinds))}"
+        hint = f"install the package that runs it; installed are {', '.join(sorted(kinds))}"
         yield finding("DS-X005", transformer.code, path, f"nothing installed runs {kind}", hint, holder=transformer)
 
 

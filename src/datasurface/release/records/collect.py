@@ -12,7 +12,7 @@ from datasurface.release.records.base import Record
 from datasurface.release.records.consumers import consumer_records
 from datasurface.release.records.infrastructure import infrastructure_records
 from datasurface.release.records.organization import organization_records, owner_records
-from datasurface.release.records.pipelines import document_records, finding_records, pipeline_records
+from datasurface.release.records.pipelines import column_records, document_records, finding_records, pipeline_records
 from datasurface.release.records.platforms import platform_records
 from datasurface.release.records.producers import classification_records, producer_records
 from datasurface.release.system import with_system
@@ -38,6 +38,7 @@ def records_of(release: Release, *, documents: bool = True) -> Iterator[Record]:
         consumer_records(ecosystem),
         platform_records(ecosystem, binding),
         pipeline_records(ecosystem, release.graph, release.platforms, release.name_limits),
+        column_records(release.column_lineage),
         finding_records(release.findings),
         document_records(ecosystem.name, release.model_json, release.platforms) if documents else (),
     )

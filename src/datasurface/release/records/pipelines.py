@@ -24,7 +24,7 @@ from datasurface.release.tables import (
     ViewRow,
 )
 
-__all__ = ["document_records", "finding_records", "pipeline_records"]
+__all__ = ["column_records", "document_records", "finding_records", "pipeline_records"]
 
 
 def pipeline_records(
@@ -79,6 +79,15 @@ def _lineage(ecosystem: Ecosystem) -> Iterator[Record]:
                     yield _lineage_edge(f"dataset:{sink.dataset}", node)
             for output in outputs:
                 yield _lineage_edge(node, f"dataset:{output}")
+
+
+def column_records(lineage: Sequence[tuple[str, str]]) -> Iterator[Record]:
+    """Yield the edges between columns of inputs and columns of what queries derive from them."""
+    for source, target in lineage:
+        yield (
+            EdgeRow,
+            {"kind": "column", "platform": "", "source": f"column:{source}", "target": f"column:{target}"},
+        )
 
 
 def _lineage_edge(source: str, target: str) -> Record:

@@ -58,18 +58,22 @@ class StreamReasonRow(Table):
 
 
 class EdgeRow(Table):
-    """How data flows: between the nodes of the graph, and between datasets and groups."""
+    """How data flows: between the nodes of the graph, between datasets and groups, and between columns in queries."""
 
     __tablename__ = "edge"
     published: ClassVar[str] = "edges"
 
-    kind: Mapped[str] = mapped_column(primary_key=True, comment="`flow` between nodes, `lineage` between datasets.")
-    platform: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `platform.name`; empty for lineage.")
+    kind: Mapped[str] = mapped_column(primary_key=True, comment="`flow`, `lineage` or, from SQL, `column`.")
+    platform: Mapped[str] = mapped_column(
+        primary_key=True, comment="Refers to `platform.name`; empty for others than flow."
+    )
     source: Mapped[str] = mapped_column(
-        primary_key=True, comment="`source:`, `stream:` or `transformer:NAME`; `dataset:S.D` or `group:W.G`."
+        primary_key=True,
+        comment="`source:`, `stream:` or `transformer:NAME`; `dataset:S.D`, `group:W.G`; `column:S.D.C`.",
     )
     target: Mapped[str] = mapped_column(
-        primary_key=True, comment="`stream:`, `transformer:` or `export:NAME`; `group:W.G` or `dataset:S.D`."
+        primary_key=True,
+        comment="`stream:`, `transformer:` or `export:NAME`; `group:W.G`, `dataset:S.D`; `column:S.D.C`.",
     )
 
 
