@@ -433,6 +433,7 @@ def test_a_query_that_was_never_proved_is_not_run_either(shop: Shop) -> None:
     )
 
 
+FAR = "SELECT id FROM {table} WHERE (n || repeat('9', 20))::int > 0"
 ENDLESS = (
     "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT (x + 1) % 1000 FROM r) "
     "SELECT id FROM {table} WHERE id + (SELECT count(*) FROM r) > 0"
@@ -442,7 +443,11 @@ ENDLESS = (
 def test_a_query_that_fails_fails_the_batch_and_says_why_without_values(shop: Shop) -> None:
     for check, reason in (
         (SqlCheck("SELECT id FROM {table} WHERE 1 / (n - 7) > 0", name="q"), "division by zero"),
-        (SqlCheck("SELECT id FROM {table} WHERE a::int > 0", name="q"), "invalid input syntax for type integer"),
+        (SqlCheck("SELECT id FROM {table} WHERE a::int > 0", name="q"), "invalid input syntax for type integer: …"),
+        (
+            SqlCheck(FAR, name="q"),
+            "value … is out of range for type integer",
+        ),
         (SqlCheck(ENDLESS, name="q", timeout="1 second"), "it took longer than 1 second"),
     ):
         wanted = shop.model(orders(check))

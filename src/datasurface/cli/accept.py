@@ -21,7 +21,7 @@ __all__ = ["command"]
 @platform_option
 @model_options
 def command(*, session: Session, stream: str, platform_name: str | None) -> int:
-    """Merge the batch of STREAM that the guard has parked, as it was read.
+    """Merge the batch of STREAM that a check or the guard has parked, as it was read.
 
     Exit code 1: it failed, or another run holds the stream. 2: nothing is parked.
     """

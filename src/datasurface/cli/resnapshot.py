@@ -22,7 +22,7 @@ __all__ = ["command"]
 @platform_option
 @model_options
 def command(*, session: Session, stream: str, platform_name: str | None) -> int:
-    """Read everything of STREAM now and merge it, in place of a batch that waits or is parked; the guard judges it.
+    """Read everything of STREAM now and merge it, in place of a batch that waits or is parked; checks and guard hold.
 
     Exit code 1: the batch failed, was parked or has to wait, or another run holds the stream.
     """

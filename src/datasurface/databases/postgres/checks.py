@@ -210,6 +210,10 @@ def _accepted(held: DataType) -> str:
 
 
 def _without_values(error: psycopg.Error) -> str:
-    """Say a driver's error without the value that a cast or a function was given."""
+    """Say a driver's error without the value that a cast or a function was given: what stands between quotes."""
     text = explain(error)
-    return text.partition(': "')[0] if (error.sqlstate or "").startswith("22") else text
+    before, quoted, rest = text.partition('"')
+    if not (error.sqlstate or "").startswith("22") or not quoted:
+        return text
+    after = rest.rpartition(quoted)[2]
+    return f"{before}…{after}"
