@@ -125,6 +125,15 @@ class CodeDatabase(Protocol):
         """Begin a transaction at one moment, and let other sessions see it as long as that is open."""
         ...
 
+    def end_sessions(self, connection: Connection, login: Login) -> int:
+        """End every session of the code's login, so that nothing of it holds a lock any more; return how many.
+
+        Args:
+            connection: The platform's.
+            login: The code's.
+        """
+        ...
+
     def session(self, login: Login, snapshot: str | None) -> CodeSession:
         """Open the session of a transformer's code, at a moment that was exported, else now.
 

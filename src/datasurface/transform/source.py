@@ -40,6 +40,9 @@ from datasurface.transform.system import SystemRun, system_function
 __all__ = ["CodeHost", "TransformerSource", "combination_of"]
 
 _PACKAGE = Path(__file__).parents[1]
+_LOCK_WAIT = 5.0
+"""Seconds that the platform waits for its own output tables; whoever holds them is left from an earlier run."""
+_IDLE = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +157,7 @@ class TransformerSource:
             raise SourceError(error.message, hint=error.hint) from error
         with self._host.tables().reading(datasets, connections=connections) as written:
             yield _Output(written, moment.at, combination)
-        with self._host.store.engine.begin() as connection:
+        with self._changing() as connection:
             for dataset in datasets:
                 self._host.database.empty_output(connection, dataset)
 
@@ -171,8 +174,7 @@ class TransformerSource:
             if isinstance(code, SystemCode):
                 self._perform_system(code, connection, instruction)
             else:
-                last = last_batch(connection, host.schema, self._job.stream)
-                self._perform(instruction, last.batch_id if last else 0)
+                self._perform_alone(connection, instruction)
             connection.rollback()
         if instruction.rebuild and self._job.mode is OutputMode.CHANGES:
             self._delete_rest()
@@ -187,8 +189,15 @@ class TransformerSource:
         if last is not None and last.triggers(counting) == combination.triggers(counting):
             raise SupersededError(f"another run has just merged what stream {self._job.stream!r} makes of these inputs")
 
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        store = self._host.store
+        with store.engine.begin() as connection:
+            store.bound_waits(connection, lock=_LOCK_WAIT, idle=_IDLE)
+            yield connection
+
     def _make_outputs(self) -> None:
-        with self._host.store.engine.begin() as connection:
+        with self._changing() as connection:
             for dataset in self._job.datasets:
                 self._host.database.make_output(connection, self._job.staged(dataset), role=self._host.role)
 
@@ -242,6 +251,16 @@ class TransformerSource:
                 )
             )
             session.commit()
+
+    def _perform_alone(self, connection: Connection, instruction: Instruction) -> None:
+        """Run the code with no session of its login before it, of a platform that was killed, nor after it."""
+        database, login = self._host.database, instruction.login
+        last = last_batch(connection, self._host.schema, self._job.stream)
+        database.end_sessions(connection, login)
+        try:
+            self._perform(instruction, last.batch_id if last else 0)
+        finally:
+            database.end_sessions(connection, login)
 
     def _perform(self, instruction: Instruction, batch: int) -> None:
         """Run the code in a process of its own, in a private folder that is removed afterwards."""

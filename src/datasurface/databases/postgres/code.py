@@ -13,6 +13,7 @@ from datasurface.databases.base import Login
 from datasurface.databases.code import Moment, Rows
 from datasurface.databases.postgres import ddl
 from datasurface.databases.postgres.connect import connect, explain, is_transient
+from datasurface.databases.postgres.sessions import end_sessions
 from datasurface.databases.postgres.values import load_exactly, writers
 from datasurface.errors import SourceError, TransientError
 from datasurface.release.job import JobColumn, JobDataset
@@ -72,6 +73,10 @@ class PostgresCode:
         if row is None:
             raise TransientError("the merge database exported no snapshot")
         return Moment(snapshot=str(row[0]), at=row[1])
+
+    def end_sessions(self, connection: Connection, login: Login) -> int:
+        """End every session of the code's login, of a run that has ended or of a platform that was killed."""
+        return end_sessions(_raw(connection), login)
 
     def session(self, login: Login, snapshot: str | None) -> PostgresSession:
         """Open the session of a transformer's code."""
