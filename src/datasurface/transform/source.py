@@ -162,19 +162,25 @@ class TransformerSource:
                 self._host.database.empty_output(connection, dataset)
 
     def _run(self) -> tuple[Moment, Combination]:
+        host, code = self._host, self._transformer.code
+        is_system = isinstance(code, SystemCode)
+        login = host.own_login() if is_system else host.login()
+        if not is_system:
+            self._end_sessions(login)
         self._make_outputs()
-        host = self._host
         with host.store.engine.connect() as connection:
             moment = host.database.export_moment(connection)
             combination = combination_of(host, self._job, connection)
             self._require_news(connection, combination)
-            code = self._transformer.code
-            login = host.own_login() if isinstance(code, SystemCode) else host.login()
             instruction = self._instruction(login, connection, moment, combination)
             if isinstance(code, SystemCode):
                 self._perform_system(code, connection, instruction)
             else:
-                self._perform_alone(connection, instruction)
+                last = last_batch(connection, host.schema, self._job.stream)
+                try:
+                    self._perform(instruction, last.batch_id if last else 0)
+                finally:
+                    self._end_sessions(login)
             connection.rollback()
         if instruction.rebuild and self._job.mode is OutputMode.CHANGES:
             self._delete_rest()
@@ -252,15 +258,10 @@ class TransformerSource:
             )
             session.commit()
 
-    def _perform_alone(self, connection: Connection, instruction: Instruction) -> None:
-        """Run the code with no session of its login before it, of a platform that was killed, nor after it."""
-        database, login = self._host.database, instruction.login
-        last = last_batch(connection, self._host.schema, self._job.stream)
-        database.end_sessions(connection, login)
-        try:
-            self._perform(instruction, last.batch_id if last else 0)
-        finally:
-            database.end_sessions(connection, login)
+    def _end_sessions(self, login: Login) -> None:
+        """End what a run left in the database, or a platform that was killed: it may hold what the next one needs."""
+        with self._host.store.engine.connect() as connection:
+            self._host.database.end_sessions(connection, login)
 
     def _perform(self, instruction: Instruction, batch: int) -> None:
         """Run the code in a process of its own, in a private folder that is removed afterwards."""
