@@ -24,6 +24,7 @@ from datasurface.model.classification import (
 )
 from datasurface.model.datastore import Datastore, Guard
 from datasurface.model.ecosystem import Ecosystem, GovernanceZone, Team
+from datasurface.model.identity import AwsRole
 from datasurface.model.infrastructure import (
     AuroraDatabase,
     Credential,
@@ -169,6 +170,7 @@ __all__ = [
     "Assign",
     "AssignStatus",
     "AuroraDatabase",
+    "AwsRole",
     "AwsSecrets",
     "AzureKeyVault",
     "BFloat16",

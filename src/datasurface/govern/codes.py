@@ -39,6 +39,7 @@ _NAMES = {
     "DS-N005": CodeInfo(_E, "a physical name that the source cannot have"),
     "DS-N006": CodeInfo(_E, "an embedded database with an unusable name"),
     "DS-N007": CodeInfo(_E, "a name that is DataSurface's own"),
+    "DS-N008": CodeInfo(_E, "a cloud identity that cannot exist"),
 }
 _DUPLICATES = {
     "DS-D001": CodeInfo(_E, "a name used twice"),
@@ -137,6 +138,7 @@ _SUPPORT = {
     "DS-S005": CodeInfo(_W, "a policy that is not enforced yet"),
     "DS-S009": CodeInfo(_W, "a hint that is not followed yet"),
     "DS-S010": CodeInfo(_E, "a kind of credential that the database cannot use"),
+    "DS-S011": CodeInfo(_W, "a cloud identity, which only deploy targets give"),
 }
 
 CODES: dict[str, CodeInfo] = {

@@ -8,6 +8,7 @@ from dataclasses import field
 from datasurface.model.base import EMPTY_MAPPING, Noun, noun
 from datasurface.model.capture import Every
 from datasurface.model.datastore import Datastore
+from datasurface.model.identity import CloudIdentity
 from datasurface.model.infrastructure import Credential, CredentialLike
 from datasurface.model.ownership import Repository
 from datasurface.model.platform import Hint
@@ -109,7 +110,7 @@ class DataTransformer(Noun):
         code: What it runs.
         output: A datastore without capture.
         every: When it runs; None for whenever its inputs have changed.
-        run_as: The identity under which it runs.
+        run_as: The identity of a cloud under which it runs where it is deployed.
         mode: Whether it writes whole tables or changes.
         secrets: The credentials it gets, by the name it knows them under.
         params: What it is told.
@@ -120,7 +121,7 @@ class DataTransformer(Noun):
     code: Code
     output: Datastore
     every: Every | None = None
-    run_as: str | None = None
+    run_as: CloudIdentity | None = None
     mode: OutputMode = OutputMode.SNAPSHOT
     secrets: Mapping[str, Credential | str] = EMPTY_MAPPING
     params: Mapping[str, str | bool | int | float] = EMPTY_MAPPING

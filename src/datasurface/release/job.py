@@ -15,6 +15,7 @@ from datetime import datetime
 from datasurface.model.base import EMPTY_MAPPING, Noun, noun
 from datasurface.model.capture import Capture, Every, External
 from datasurface.model.datastore import Guard
+from datasurface.model.identity import CloudIdentity
 from datasurface.model.infrastructure import Container, Credential, CredentialLike
 from datasurface.model.platform import Hint
 from datasurface.model.schema import Check
@@ -153,7 +154,7 @@ class TransformerSpec(Noun):
     name: str = field(kw_only=False)
     workspace: str
     code: Code
-    run_as: str | None = None
+    run_as: CloudIdentity | None = None
     secrets: Mapping[str, Credential] = EMPTY_MAPPING
     params: Mapping[str, str | bool | int | float] = EMPTY_MAPPING
     resources: Hint | None = None

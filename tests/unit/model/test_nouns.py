@@ -127,6 +127,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("ConsumerReplica", {"name": REQUIRED}, {"container": REQUIRED, "workspaces": REQUIRED, "every": "1 hour"}),
     ("Environment", {"name": REQUIRED}, {"containers": {}, "platforms": (), "production": False, "releases": None,
         "secrets": None}),
+    ("AwsRole", {"role": REQUIRED}, {"account": None, "service_account": None}),
     ("EnvironmentSecrets", {}, {}),
     ("FileSecrets", {"path": REQUIRED}, {"read_only": False}),
     ("KubernetesSecrets", {}, {"namespace": None, "context": None, "prefix": "datasurface", "adopt": False,

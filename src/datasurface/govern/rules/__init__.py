@@ -65,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     physical.views,
     physical.schemas,
     transformers.entries,
+    transformers.identities,
     transformers.queries,
     transformers.resources,
     transformers.images,

@@ -9,6 +9,7 @@ from datasurface.govern.paths import shown, step, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope
 from datasurface.model.effective import PlacedWorkspace, duration
+from datasurface.model.identity import identity_label, identity_problem
 from datasurface.model.ownership import Repository
 from datasurface.model.platform import Hint
 from datasurface.model.transformer import (
@@ -24,7 +25,7 @@ from datasurface.model.transformer import (
 )
 from datasurface.names import is_pinned
 
-__all__ = ["entries", "images", "installed", "pins", "queries", "resources"]
+__all__ = ["entries", "identities", "images", "installed", "pins", "queries", "resources"]
 
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
 _BRANCHES = ("HEAD", "develop", "main", "master", "trunk")
@@ -54,6 +55,24 @@ def queries(scope: Scope) -> Iterator[Finding]:
             message = f"the query {shown(name)} is for no dataset of the output"
             hint = f"its datasets are {', '.join(sorted(wanted)) or 'none'}"
             yield finding("DS-X002", transformer.code, path, message, hint, holder=transformer)
+
+
+def identities(scope: Scope) -> Iterator[Finding]:
+    """DS-N008 and DS-S011: identities of a cloud can exist; the local scheduler cannot give them."""
+    for path, transformer, _where in _transformers(scope):
+        identity = transformer.run_as
+        if identity is None:
+            continue
+        if problem := identity_problem(identity):
+            message = f"the identity {shown(identity_label(identity) or '')} {problem}"
+            hint = "name a role that exists"
+            yield finding("DS-N008", identity, path, message, hint, holder=transformer)
+        else:
+            message = (
+                f"transformer {shown(transformer.name)} runs as {identity_label(identity)} only where it is deployed"
+            )
+            hint = "`datasurface run` on this machine runs it under the platform's own identity"
+            yield finding("DS-S011", identity, path, message, hint, holder=transformer)
 
 
 def resources(scope: Scope) -> Iterator[Finding]:

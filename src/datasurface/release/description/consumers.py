@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datasurface.model.effective import readers_of, sinks_of
+from datasurface.model.identity import identity_label
 from datasurface.model.transformer import DataTransformer
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 from datasurface.release.bind import Binding
@@ -87,7 +88,7 @@ def _transformer(workspace: Workspace, transformer: DataTransformer, binding: Bi
             "code": Fact(type(transformer.code).__name__),
             "every": Fact(every_text(transformer.every)),
             "mode": Fact(transformer.mode.value),
-            "run_as": Fact(transformer.run_as),
+            "run_as": Fact(identity_label(transformer.run_as)),
         },
         children=[describe_datastore(transformer.output, binding, owner)],
     )

@@ -15,6 +15,7 @@ from datasurface.model.effective import (
     sinks_of,
     split_reference,
 )
+from datasurface.model.identity import identity_label
 from datasurface.model.transformer import DataTransformer
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 from datasurface.release.records.base import Record, Value, declared, every_text, joined_or_none, owned
@@ -112,7 +113,7 @@ def _transformer(workspace: Workspace, transformer: DataTransformer) -> Record:
         "code": transformer.code.to_json(),
         "every": every_text(transformer.every),
         "mode": transformer.mode.value,
-        "run_as": transformer.run_as,
+        "run_as": identity_label(transformer.run_as),
         "params": json.dumps(dict(transformer.params), sort_keys=True),
         **declared(transformer, workspace),
     }
