@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -48,6 +49,7 @@ _AIRPORTS = ["faa", "name", "lat", "lon", "alt", "tzone"]
 _WEATHER = ["origin", "time_hour", "temp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
 _TEXTS = {"carrier", "origin", "dest", "tailnum", "type", "manufacturer", "model", "faa", "name", "tzone"}
 _FLOATS = {"lat", "lon", "temp", "humid", "wind_speed", "precip", "pressure", "visib"}
+_OWN = "datasurface_model"
 _NOT_DEPARTED = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time")
 
 
@@ -218,7 +220,11 @@ def _assert_ledger(place: Path, expected: tuple[Tables, Tables, tuple[int, int, 
     first = len(before.flights) + len(before.planes) + len(before.airlines) + len(before.airports)
     second = first + scheduled - 1
     readings = len(before.weather)
-    assert _rows(place, f"SELECT {ledger} FROM ds_yellow.batches ORDER BY 1, 2") == [
+    own = (
+        f"SELECT batch_id, state, rows_read = inserted, updated, deleted FROM ds_yellow.batches WHERE stream = '{_OWN}'"
+    )
+    assert _rows(place, own) == [(1, "merged", True, 0, 0)], "the model did not change"
+    assert _rows(place, f"SELECT {ledger} FROM ds_yellow.batches WHERE stream <> '{_OWN}' ORDER BY 1, 2") == [
         ("nyc", 1, "merged", first, first, 0, 0),
         ("nyc", 2, "merged", second, scheduled, cancelled + late + 1, 1),
         ("weather", 1, "merged", readings, readings, 0, 0),
@@ -234,6 +240,24 @@ def _assert_ledger(place: Path, expected: tuple[Tables, Tables, tuple[int, int, 
         ("flights", len(after.flights), scheduled, cancelled + late, 0),
         ("hourly", len(after.weather), evening, 0, 0),
         ("planes", len(after.planes), 0, 0, 1),
+    ]
+
+
+def _assert_model(answers: list[dict[str, Any]]) -> None:
+    """Compare what the model's own tables say with what its file says."""
+    internal, planes = answers
+    assert internal["columns"] == ["workspace", "group_name", "reference", "columns", "owner"]
+    assert internal["rows"] == [
+        ["board", "live", "nyc.flights", 17, "example/operations"],
+        ["delays", "history", "nyc.flights", 17, "example/meteorology"],
+        ["fleet", "audit", "nyc.planes", 7, "example/operations"],
+        ["fleet", "live", "nyc.planes", 7, "example/operations"],
+    ]
+    assert planes["rows"] == [
+        ["flights", "tailnum", "String(6)", False, "board", "live"],
+        ["flights", "tailnum", "String(6)", False, "delays", "history"],
+        ["planes", "tailnum", "String(6)", True, "fleet", "audit"],
+        ["planes", "tailnum", "String(6)", True, "fleet", "live"],
     ]
 
 
@@ -256,6 +280,7 @@ def test_the_demo_shows_exactly_what_was_done_and_may_be_run_twice(
     assert outcome["as_of"]["rows"] == [[uncancelled, uncancelled + 39]]
     assert [row[:4] for row in outcome["history"]["rows"]] == [[1911, 44, 1, 2], [None, None, 2, None]]
     assert [len(answer["rows"]) for answer in outcome["consumers"]] == [5, 5, 3, 3]
+    _assert_model(outcome["model"])
     assert "done in" in first.stderr
     _assert_ledger(place, before_after)
 

@@ -22,8 +22,8 @@ __all__ = ["command"]
 def command(folder: Path | None, as_json: bool) -> int:
     r"""Run the main job on the flights that left New York City in 2013.
 
-    Starts two PostgreSQL servers, loads one with the flights, applies a model with three consumers, ingests, lets a day
-    of changes pass at the source, ingests again, and shows what each consumer sees, histories and the ledger. A
+    Starts two PostgreSQL servers, loads one with the flights, applies a model with four consumers, ingests, lets a day
+    of changes pass at the source, ingests again, and shows what each consumer sees, histories, the model's own tables and the ledger. A
     further run starts over; changes that were made to its model are kept beside it.
 
     Exit code 1: the ledger or the audit differs from what was done at the source.
@@ -40,6 +40,7 @@ def command(folder: Path | None, as_json: bool) -> int:
       consumers              what they saw: a list of title, sql, columns, rows
       history                the versions of one flight: title, sql, columns, rows
       as_of                  cancelled flights as of the first batch and now, in the same form
+      model                  what the model's own tables say: a list in the same form
       exact                  whether ledger and audit agree with what was done at the source
     """
     from datasurface.demo.ending import tell_ending  # noqa: PLC0415 - the help needs none of it

@@ -18,6 +18,7 @@ __all__ = ["DatasetCount", "Outcome", "dataset_counts"]
 _COUNTS = """
     SELECT stream, batch_id, dataset, rows_read, inserted, updated, deleted
       FROM ds_yellow.batch_datasets
+     WHERE stream IN ('nyc', 'weather')
      ORDER BY stream, batch_id, dataset"""
 _ACTIONS = ("inserted", "updated", "deleted")
 
@@ -51,6 +52,7 @@ class Outcome:
         consumers: What the consumers saw in the end.
         history: The versions of one flight.
         as_of: The number of cancelled flights as of the first batch, and now.
+        model: What the model's own tables say.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class Outcome:
     consumers: tuple[Answer, ...]
     history: Answer
     as_of: Answer
+    model: tuple[Answer, ...]
 
     @property
     def exact(self) -> bool:
@@ -91,6 +94,7 @@ class Outcome:
             "consumers": [answer.to_json() for answer in self.consumers],
             "history": self.history.to_json(),
             "as_of": self.as_of.to_json(),
+            "model": [answer.to_json() for answer in self.model],
             "exact": self.exact,
         }
 

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import psycopg
 
-__all__ = ["AS_OF", "CONSUMERS", "DATASETS", "HISTORY", "LEDGER", "Answer", "Question", "ask"]
+__all__ = ["AS_OF", "CONSUMERS", "DATASETS", "HISTORY", "LEDGER", "MODEL", "Answer", "Question", "ask"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,38 @@ AS_OF = Question(
                count(*) FILTER (WHERE ds_batch_out IS NULL) AS now
           FROM delays_history.nyc_flights_history
          WHERE dep_time IS NULL AND year = 2013""",
+)
+
+MODEL = (
+    Question(
+        title="Workspace stewards, group model: who sees what is INTERNAL, by the model's own tables",
+        sql="""
+            SELECT s.workspace, s.group_name, s.reference, count(*) AS columns, w.owner
+              FROM stewards_model.datasurface_model_sinks s
+              JOIN stewards_model.datasurface_model_workspaces w ON w.name = s.workspace
+              JOIN stewards_model.datasurface_model_column_classifications c
+                ON c.datastore = s.datastore AND c.dataset = s.dataset AND c.name = 'INTERNAL'
+              LEFT JOIN stewards_model.datasurface_model_sink_columns k
+                ON (k.workspace, k.group_name, k.reference, k."column")
+                 = (s.workspace, s.group_name, s.reference, c."column")
+             WHERE s.columns IS NULL OR k."column" IS NOT NULL
+             GROUP BY s.workspace, s.group_name, s.reference, w.owner
+             ORDER BY s.workspace, s.group_name, s.reference""",
+    ),
+    Question(
+        title="Workspace stewards, group model: where the number of a plane is, and who sees it there",
+        sql="""
+            SELECT c.dataset, c.name AS "column", c.type, c.key, s.workspace, s.group_name
+              FROM stewards_model.datasurface_model_columns c
+              JOIN stewards_model.datasurface_model_sinks s
+                ON s.datastore = c.datastore AND s.dataset = c.dataset
+             WHERE c.datastore = 'nyc' AND c.name = 'tailnum'
+               AND (s.columns IS NULL OR c.name IN (
+                       SELECT k."column" FROM stewards_model.datasurface_model_sink_columns k
+                        WHERE (k.workspace, k.group_name, k.reference)
+                            = (s.workspace, s.group_name, s.reference)))
+             ORDER BY c.dataset, s.workspace, s.group_name""",
+    ),
 )
 
 LEDGER = Question(

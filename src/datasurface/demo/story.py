@@ -18,7 +18,7 @@ from datasurface.demo.changes import Change, make_changes
 from datasurface.demo.folder import demo_folder
 from datasurface.demo.ground import empty_database
 from datasurface.demo.outcome import Outcome, dataset_counts
-from datasurface.demo.questions import AS_OF, CONSUMERS, DATASETS, HISTORY, LEDGER, Answer, Question, ask
+from datasurface.demo.questions import AS_OF, CONSUMERS, DATASETS, HISTORY, LEDGER, MODEL, Answer, Question, ask
 from datasurface.demo.source import csv_folder, load_source
 from datasurface.demo.teller import Teller
 from datasurface.engine.audit import DatasetAudit
@@ -79,7 +79,8 @@ class _Demo:
         spec = model.platforms[0]
         with self._teller.step("Start a PostgreSQL server for the source and one for the platform"):
             uris = []
-            for container in (spec.jobs[0].source, spec.container):
+            source = next(job.source for job in spec.jobs if job.transformer is None)
+            for container in (source, spec.container):
                 if not isinstance(container, EmbeddedPostgres):
                     raise ConfigurationError(f"the demo needs an embedded server, not {container.label()}")
                 server = empty_database(container, self._folder, self._environ)
@@ -113,7 +114,7 @@ class _Demo:
                 raise KeyboardInterrupt
             for report in reports:
                 self._teller.line(_said(report))
-                if report.state != "merged":
+                if report.state not in ("merged", "idle"):
                     raise BatchFailedError(f"stream {report.stream!r}: {report.error or report.state}")
         return reports
 
@@ -144,6 +145,7 @@ class _Demo:
             consumers = tuple([self._ask(connection, question) for question in CONSUMERS])
             history = self._ask(connection, HISTORY)
             as_of = self._ask(connection, AS_OF)
+            model = tuple([self._ask(connection, question) for question in MODEL])
             self._ask(connection, LEDGER)
             self._ask(connection, DATASETS)
             datasets = dataset_counts(connection)
@@ -159,6 +161,7 @@ class _Demo:
             consumers=consumers,
             history=history,
             as_of=as_of,
+            model=model,
         )
 
     def _ask(self, connection: psycopg.Connection, question: Question) -> Answer:

@@ -92,8 +92,8 @@ def keep_access(running: RunningPlatform, spec: PlatformSpec, *, workspaces: Col
         digest = active_digest(connection, running.schema) or ""
     with open_access(running, spec, digest, workspaces=workspaces) as access:
         synced = sync(access)
-    if any(change.target == f"role {running.roles.owner}" for change in synced.done):
-        running.store.engine.dispose()
+    if synced.done:
+        running.store.engine.dispose()  # what an open session is allowed may date from before
     for change, reason in synced.waiting:
         _LOGGER.warning("platform %s: %s waits: %s", running.name, change.sentence(), reason)
     return synced

@@ -44,6 +44,7 @@ GOOD = Outcome(
     consumers=(),
     history=NOTHING,
     as_of=NOTHING,
+    model=(),
 )
 
 
@@ -69,7 +70,7 @@ def test_any_difference_is_seen(wrong: Outcome) -> None:
 def test_the_json_is_one_document_with_the_documented_keys() -> None:
     document = json.loads(json.dumps(GOOD.to_json()))
     assert set(document) == set(
-        "folder servers seconds loaded changes batches datasets audited consumers history as_of exact".split()  # noqa: SIM905
+        "folder servers seconds loaded changes batches datasets audited consumers history as_of model exact".split()  # noqa: SIM905
     )
     assert document["changes"][2] == {
         "told": "1 plane is withdrawn: N258JB, which had flown more often than any other of JetBlue",

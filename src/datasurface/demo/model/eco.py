@@ -135,6 +135,23 @@ delays = Workspace(
     ],
 )
 
+# ---- the team `governance` asks the model itself: what data there is, who consumes it, why it is carried -------------
+
+stewards = Workspace(
+    "stewards",
+    doc="Those who answer for what is done with data.",
+    groups=[
+        DatasetGroup(
+            "model",  # DataSurface adds the datastore `datasurface_model` to every model
+            sinks=[
+                f"datasurface_model.{table}"
+                for table in ("datasets", "columns", "column_classifications", "workspaces", "sinks", "sink_columns")
+            ],
+            history=History.FULL,
+        )
+    ],
+)
+
 # ---- all of it -------------------------------------------------------------------------------------------------------
 
 ecosystem = Ecosystem(
@@ -157,6 +174,7 @@ ecosystem = Ecosystem(
                     datastores=[weather],
                     workspaces=[delays],
                 ),
+                Team("governance", owner=GitHubRepository("example/governance"), workspaces=[stewards]),
             ],
         )
     ],
