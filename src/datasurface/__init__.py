@@ -13,16 +13,28 @@ from datasurface.model.classification import (
     CONFIDENTIAL,
     CPI,
     CSI,
+    DEIDENTIFIED,
     INTERNAL,
     MNPI,
     PC1,
     PC2,
     PC3,
     PII,
+    PSEUDONYMISED,
     PUBLIC,
     Classification,
 )
 from datasurface.model.datastore import Datastore, Guard
+from datasurface.model.deidentification import (
+    DeIdentifiedColumn,
+    DeIdentifiedDataset,
+    DeIdentify,
+    Generalise,
+    Keep,
+    KeyedHash,
+    Redact,
+    Tokenise,
+)
 from datasurface.model.ecosystem import Ecosystem, GovernanceZone, Team
 from datasurface.model.identity import AwsRole
 from datasurface.model.infrastructure import (
@@ -129,6 +141,7 @@ from datasurface.model.vocabulary import (
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 
 if TYPE_CHECKING:
+    from datasurface.model.deidentified import deidentified as deidentified
     from datasurface.release.system import model_datastore as model_datastore
     from datasurface.release.system import model_transformer as model_transformer
     from datasurface.release.system import model_workspace as model_workspace
@@ -146,6 +159,7 @@ __all__ = [
     "CONFIDENTIAL",
     "CPI",
     "CSI",
+    "DEIDENTIFIED",
     "FP4E2M1",
     "FP6E2M3",
     "FP6E3M2",
@@ -158,6 +172,7 @@ __all__ = [
     "PC2",
     "PC3",
     "PII",
+    "PSEUDONYMISED",
     "PUBLIC",
     "AcceptedValues",
     "Access",
@@ -195,6 +210,9 @@ __all__ = [
     "Date",
     "Db2Database",
     "DbtProject",
+    "DeIdentifiedColumn",
+    "DeIdentifiedDataset",
+    "DeIdentify",
     "Decimal",
     "DuckLake",
     "Ecosystem",
@@ -211,6 +229,7 @@ __all__ = [
     "ForbiddenClassifications",
     "ForbiddenLocations",
     "Freshness",
+    "Generalise",
     "Geography",
     "GitHubRepository",
     "GitLabRepository",
@@ -223,6 +242,8 @@ __all__ = [
     "Interval",
     "Json",
     "KafkaCluster",
+    "Keep",
+    "KeyedHash",
     "KubernetesSecrets",
     "Latency",
     "LegacyPlatform",
@@ -241,6 +262,7 @@ __all__ = [
     "PythonPackage",
     "PythonRepository",
     "Reader",
+    "Redact",
     "RequiredRetention",
     "RequiredStorage",
     "RowCount",
@@ -259,6 +281,7 @@ __all__ = [
     "Timestamp",
     "TinyInt",
     "Tls",
+    "Tokenise",
     "Unique",
     "Uuid",
     "Variant",
@@ -271,6 +294,7 @@ __all__ = [
 
 _ON_DEMAND = {
     "TransformerContext": "datasurface.transform.context",
+    "deidentified": "datasurface.model.deidentified",
     "model_datastore": "datasurface.release.system",
     "model_transformer": "datasurface.release.system",
     "model_workspace": "datasurface.release.system",

@@ -69,6 +69,16 @@ class CodeSession(Protocol):
         """
         ...
 
+    def ended(self, relation: str, columns: Sequence[JobColumn], batch: int) -> str:
+        """Return a query for the rows that were current after a batch and are no more, as they were.
+
+        Args:
+            relation: The history view, as SQL text.
+            columns: What of it.
+            batch: The last batch that was seen.
+        """
+        ...
+
     def query(self, sql: str, *, size: int = 10_000) -> Rows:
         """Run a query and return its rows as they come; at most `size` rows of the answer are held at once."""
         ...

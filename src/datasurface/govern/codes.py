@@ -123,6 +123,12 @@ _TRANSFORMERS = {
     "DS-X007": CodeInfo(_E, "a query that reads what is no input"),
     "DS-X008": CodeInfo(_W, "a query that cannot be read for its lineage"),
 }
+_DEIDENTIFICATION = {
+    "DS-I001": CodeInfo(_E, "a key that would not be unique once it is de-identified"),
+    "DS-I002": CodeInfo(_E, "a method of de-identification that does not fit its column"),
+    "DS-I003": CodeInfo(_E, "tokens consumed without approval"),
+    "DS-I004": CodeInfo(_E, "a de-identified copy that is not as it is made"),
+}
 _CHECKS = {
     "DS-Q001": CodeInfo(_E, "a check of a column that does not exist"),
     "DS-Q002": CodeInfo(_E, "a check of a type that it cannot judge"),
@@ -152,6 +158,7 @@ CODES: dict[str, CodeInfo] = {
     **_PLATFORMS,
     **_PHYSICAL,
     **_TRANSFORMERS,
+    **_DEIDENTIFICATION,
     **_CHECKS,
     **_SUPPORT,
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from datasurface.govern.code import CodeFacts, QueryLineage, Relation
+from datasurface.govern.copies import copied_columns
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import PlacedWorkspace, all_datastores, all_workspaces, sinks_of, split_reference
 from datasurface.model.schema import Dataset
@@ -54,8 +55,11 @@ def read_queries(ecosystem: Ecosystem, facts: CodeFacts) -> Iterator[ReadQuery]:
 
 
 def column_lineage(ecosystem: Ecosystem, facts: CodeFacts) -> tuple[tuple[str, str], ...]:
-    """Return which column of an input each column of a query's output is made of, as pairs `store.dataset.column`."""
-    found = set()
+    """Return which columns of inputs a column of an output is made of, where that is known: `store.dataset.column`.
+
+    Of queries it is known if something can read them, of de-identified copies always.
+    """
+    found = set(copied_columns(ecosystem))
     for query in read_queries(ecosystem, facts):
         output = query.transformer.output
         declared = {c.name for d in output.datasets if d.name == query.dataset for c in d.columns}

@@ -10,12 +10,14 @@ __all__ = [
     "CONFIDENTIAL",
     "CPI",
     "CSI",
+    "DEIDENTIFIED",
     "INTERNAL",
     "MNPI",
     "PC1",
     "PC2",
     "PC3",
     "PII",
+    "PSEUDONYMISED",
     "PUBLIC",
     "Classification",
     "shown_in_messages",
@@ -48,7 +50,11 @@ def shown_in_messages(*classifications: Classification) -> bool:
 
 PUBLIC = Classification("PUBLIC", level=0)
 INTERNAL = Classification("INTERNAL", level=1)
+DEIDENTIFIED = Classification("DEIDENTIFIED", level=1)
+"""What `deidentified` redacted or generalised."""
 CONFIDENTIAL = Classification("CONFIDENTIAL", level=2)
+PSEUDONYMISED = Classification("PSEUDONYMISED", level=2)
+"""What `deidentified` put a token or a hash in place of: who has the mapping or the key can tell whose it is."""
 PII = Classification("PII", level=3)
 PC1 = Classification("PC1", level=3)
 PC2 = Classification("PC2", level=4)

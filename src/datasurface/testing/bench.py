@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,6 +16,7 @@ from datasurface.runtime.one_stream import history
 from datasurface.runtime.progress import NullProgress
 from datasurface.runtime.running import run_once
 from datasurface.runtime.stopping import Stopping
+from datasurface.secrets.base import Secret
 from datasurface.testing.cycle import Counts, Cycle, listening
 from datasurface.testing.difference import difference
 from datasurface.testing.reduced import GROUP
@@ -43,8 +45,10 @@ class TransformerBench:
         tables: BenchTables,
         reader: str,
         again: Callable[[], AbstractContextManager[TransformerBench]],
+        variables: Callable[[Mapping[str, Secret | str]], Mapping[str, str]],
     ) -> None:
         self._folder = folder
+        self._variables = variables
         self._tables = tables
         self._schema = group_schema(reader, GROUP, _LIMIT)
         self._again = again
@@ -80,6 +84,15 @@ class TransformerBench:
             AssertionError: the input has not all of these rows.
         """
         _require_all(dataset, keys, self._tables.delete(self._keyed(dataset), keys))
+
+    def secrets(self, secrets: Mapping[str, Secret | str]) -> None:
+        """Give credentials other secrets, as after a rotation; the next cycle sees them.
+
+        Raises:
+            ConfigurationError: no transformer declares the credential.
+        """
+        environ = {**self._folder.environ, **self._variables(secrets)}
+        self._folder = dataclasses.replace(self._folder, environ=environ)
 
     def run(self) -> Cycle:
         """Run a cycle: every input is read once, then every transformer for which there is something to do.

@@ -76,6 +76,7 @@ def open_bench(
             lambda: open_bench(
                 *found, datastores=datastores, model=ecosystem, folder=place, secrets=secrets, home=home
             ),
+            lambda others: _variables(found, others),
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from datasurface.databases.code import CodeSession
-from datasurface.model.types import BigInt, Timestamp
+from datasurface.model.types import BigInt, DataType, Timestamp
 from datasurface.model.vocabulary import History
 from datasurface.names import group_schema, view_name
 from datasurface.release.job import CHANGE_COLUMNS, InputDataset, JobColumn
@@ -30,11 +31,13 @@ class Reader:
     Attributes:
         relation: The rows as SQL text, to be used after FROM.
         columns: The names of their columns.
+        types: The type of each column, as the model has it.
     """
 
     def __init__(self, relation: str, columns: Sequence[JobColumn], session: CodeSession) -> None:
         self.relation = relation
         self.columns: tuple[str, ...] = tuple([c.name for c in columns])
+        self.types: Mapping[str, DataType] = MappingProxyType({c.name: c.type for c in columns})
         self._columns = tuple(columns)
         self._session = session
 
@@ -96,11 +99,15 @@ class Changes(Reader):
 
     Attributes:
         complete: Whether there was no run to compare with: then every current row is given, as I.
+        before: The rows that were updated or went, as they were; None if there was no run to compare with.
     """
 
-    def __init__(self, relation: str, columns: Sequence[JobColumn], session: CodeSession, *, complete: bool) -> None:
+    def __init__(
+        self, relation: str, columns: Sequence[JobColumn], session: CodeSession, *, before: Reader | None
+    ) -> None:
         super().__init__(relation, (*columns, CHANGE_COLUMNS[0]), session)
-        self.complete = complete
+        self.complete = before is None
+        self.before = before
 
 
 class Input(Reader):
@@ -153,7 +160,14 @@ class Input(Reader):
         self._require_key()
         previous = self._state.previous if self._state.comparable else None
         query = self._session.changes(self._history, self._declared.columns, previous)
-        return Changes(f"({query}) AS changes", self._declared.columns, self._session, complete=previous is None)
+        return Changes(f"({query}) AS changes", self._declared.columns, self._session, before=self._before(previous))
+
+    def _before(self, previous: int | None) -> Reader | None:
+        """Return the rows that ended after a batch, as they were."""
+        if previous is None:
+            return None
+        ended = self._session.ended(self._history, self._declared.columns, previous)
+        return Reader(f"({ended}) AS ended", self._declared.columns, self._session)
 
     def _require_key(self) -> None:
         """Refuse a group that sees only a part of the key: rows could not be told apart."""

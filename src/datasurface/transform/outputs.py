@@ -24,6 +24,7 @@ class Output:
     Attributes:
         name: The dataset's name.
         columns: The names of its columns, in order; none if nobody consumes it, and what is written is dropped.
+        key: The names of its key columns, in order.
         relation: What was written in this run as SQL text, for `write_sql`; empty if nobody consumes it.
     """
 
@@ -32,6 +33,7 @@ class Output:
     ) -> None:
         self.name = dataset.name if dataset else name
         self.columns: tuple[str, ...] = tuple([c.name for c in dataset.columns]) if dataset else ()
+        self.key: tuple[str, ...] = tuple([c.name for c in dataset.key_columns]) if dataset else ()
         self._dataset = dataset
         self._session = session
         self._changes = instruction.job.mode is OutputMode.CHANGES
@@ -79,6 +81,15 @@ class Output:
         if self._dataset is None or not self._changes:
             return self._change(keys, "D")
         return self._write(_whole(keys, self._dataset), "D")
+
+    def doubles(self) -> int:
+        """Return how many keys were inserted or updated more than once in this run; only of changes."""
+        if self._dataset is None or not self._changes:
+            return 0
+        keys = self._session.names([c.name for c in self._dataset.key_columns])
+        return self._session.execute(
+            f"SELECT 1 FROM {self.relation} WHERE ds_op <> 'D' GROUP BY {keys} HAVING count(*) > 1"
+        )
 
     def _change(self, rows: Any, operation: str) -> int:
         """Write changes.

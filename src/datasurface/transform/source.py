@@ -7,10 +7,12 @@ what they had.
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,10 @@ from sqlalchemy import Connection
 from datasurface.databases.base import Feed, Login, Reading, Source, SourceTable
 from datasurface.databases.code import CodeDatabase, Moment
 from datasurface.databases.merge import MergeStore
-from datasurface.errors import ConfigurationError, MissingExtraError, SourceError, SupersededError
+from datasurface.errors import ConfigurationError, DataSurfaceError, MissingExtraError, SourceError, SupersededError
 from datasurface.model.infrastructure import Credential
 from datasurface.model.transformer import SystemCode
-from datasurface.model.vocabulary import OutputMode
+from datasurface.model.vocabulary import History, OutputMode
 from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
 from datasurface.secrets.base import Secret
 from datasurface.store.ledger import last_batch
@@ -99,18 +101,35 @@ def combination_of(host: CodeHost, job: JobSpec, connection: Connection) -> Comb
 def _code_digest(host: CodeHost, job: JobSpec) -> str:
     spec = _spec(job)
     place = Place(folder=host.folder, cache=host.cache, work=host.cache)
-    parts = [job.job_digest, _version(spec, place)]
+    parts = [job.job_digest, _version(spec, place, host)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _version(spec: TransformerSpec, place: Place) -> str:
-    """Return the version of code outside the model; of what cannot run here none, and its run says why."""
+def _version(spec: TransformerSpec, place: Place, host: CodeHost) -> str:
+    """Return the version of code outside the model; of what cannot run here none, and its run says why.
+
+    Where the output depends on the secrets, another secret is another version.
+    """
     if isinstance(spec.code, SystemCode):
         return ""
     try:
-        return kind_of(spec.code).version(spec.code, place)
+        kind = kind_of(spec.code)
+        version = kind.version(spec.code, place)
     except ConfigurationError:
         return ""
+    return f"{version}\n{_fingerprint(host)}" if getattr(kind, "secret_bound", False) and spec.secrets else version
+
+
+def _fingerprint(host: CodeHost) -> str:
+    """Return what changes with the declared secrets and tells nothing of them; empty while they cannot be read.
+
+    Then the run, which needs them, says why.
+    """
+    try:
+        found = {name: secret.pieces() for name, secret in host.secrets().items()}
+    except DataSurfaceError:
+        return ""
+    return hmac.new(json.dumps(found, sort_keys=True).encode(), b"datasurface: which secrets", "sha256").hexdigest()
 
 
 def _spec(job: JobSpec) -> TransformerSpec:
@@ -220,16 +239,18 @@ class TransformerSource:
     ) -> Instruction:
         host, job, spec = self._host, self._job, self._transformer
         last = Combination.of_position(position_of(connection, host.schema, job.stream))
-        rebuild = self._anew or last is None or last.code != combination.code
         states = {stream: dataset_states(connection, host.schema, stream) for stream in combination.inputs}
         inputs = {}
         for declared in spec.inputs:
             state = states[declared.stream].get(declared.dataset)
             inputs[f"{declared.datastore}.{declared.dataset}"] = InputState(
                 batch=combination.inputs[declared.stream],
-                previous=None if rebuild or last is None else last.inputs.get(declared.stream),
+                previous=last.inputs.get(declared.stream) if last else None,
                 history_from=state.history_from if state else None,
             )
+        rebuild = self._anew or last is None or last.code != combination.code or self._untold(inputs)
+        if rebuild:
+            inputs = {name: replace(state, previous=None) for name, state in inputs.items()}
         return Instruction(
             job=job,
             login=login.current(),
@@ -239,6 +260,14 @@ class TransformerSource:
             secrets=host.secrets(),
             rebuild=rebuild,
         )
+
+    def _untold(self, inputs: Mapping[str, InputState]) -> bool:
+        """Tell whether an output of changes cannot follow an input, because its history was begun anew meanwhile."""
+        if self._job.mode is not OutputMode.CHANGES:
+            return False
+        followed = [i for i in self._transformer.inputs if i.history is History.FULL]
+        states = [inputs[f"{i.datastore}.{i.dataset}"] for i in followed]
+        return any(state.previous is not None and not state.comparable for state in states)
 
     def _perform_system(self, code: SystemCode, connection: Connection, instruction: Instruction) -> None:
         """Run code of DataSurface itself, here."""

@@ -21,7 +21,7 @@ from datasurface.govern.codes import CODES
 from datasurface.govern.report import Report
 from datasurface.release.sql import query_reader
 
-KINDS = {"PythonModule", "SqlQueries", "PythonPackage", "PythonRepository", "ContainerImage"}
+KINDS = {"PythonModule", "SqlQueries", "PythonPackage", "PythonRepository", "ContainerImage", "DeIdentify"}
 PAGES = Path(__file__).parents[3] / "docs" / "reference" / "findings"
 INDEX = PAGES / "index.md"
 BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.DOTALL)

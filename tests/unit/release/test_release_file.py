@@ -51,6 +51,7 @@ from datasurface import (
     Vendor,
     Workspace,
     YellowPlatform,
+    deidentified,
 )
 from datasurface.databases.base import capability_map
 from datasurface.errors import StoreError
@@ -106,7 +107,8 @@ def rich_model() -> Ecosystem:
         ],
     )
     maker = Workspace("maker", groups=[DatasetGroup("input", sinks=["crm.orders"])], transformer=transformer)
-    team = Team("sales", owner=LocalRepository("/srv/sales"), datastores=[crm], workspaces=[reports, maker])
+    copy = deidentified(crm, name="hidden")
+    team = Team("sales", owner=LocalRepository("/srv/sales"), datastores=[crm], workspaces=[reports, maker, copy])
     policies = [ForbiddenClassifications([PII]), AllowedLocations(["dc:usa"])]
     replica = ConsumerReplica("r", container=PostgresDatabase("rep", host="h", database="d"), workspaces=["reports"])
     return Ecosystem(
@@ -179,7 +181,8 @@ def test_the_job_digest_in_the_file_is_the_jobs(release: Release, path: Path) ->
             ("order_id", "BigInt", 1, 0, "INTERNAL"),
             ("customer", "String(80)", 0, 1, "INTERNAL, PII, eu:GDPR"),
         ]),
-        ("select scheme, name, inherited from column_classification where column = 'customer' order by 2", [
+        (("select scheme, name, inherited from column_classification "
+          "where datastore = 'crm' and column = 'customer' order by 2"), [
             ("eu", "GDPR", 0), ("", "INTERNAL", 1), ("", "PII", 0),
         ]),
         ("select owner, owner_inherited from team", [("/srv/sales", 0)]),
@@ -203,7 +206,7 @@ def test_the_job_digest_in_the_file_is_the_jobs(release: Release, path: Path) ->
         ("select kind, conditions from policy order by position", [
             ("ForbiddenClassifications", "PII"), ("AllowedLocations", "dc:usa"),
         ]),
-        ("select source, target from edge where kind = 'lineage' and target like 'dataset:%' order by 1", [
+        ("select source, target from edge where kind = 'lineage' and target like 'dataset:derived.%' order by 1", [
             ("group:maker.input", "dataset:derived.totals"),
         ]),
         ("select name from container where file is null or line is null", [("local",)]),
@@ -368,3 +371,8 @@ def test_compiling_is_deterministic_whatever_order_the_graph_was_derived_in(orde
     assert [view.workspace for view in platform.views] == [f"w{n}" for n in range(6)]
     assert (first.digest, first.platforms) == (second.digest, second.platforms)
     assert list(first.records()) == list(second.records())
+
+
+def test_what_is_deidentified_and_how_can_be_asked(path: Path) -> None:
+    asked = 'select dataset, "column", workspace, source_datastore, method, settings, replaces from deidentification'
+    assert ask(path, asked) == [("orders", "customer", "hidden", "crm", "Tokenise", "{}", "PII")]

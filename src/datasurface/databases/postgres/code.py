@@ -116,7 +116,7 @@ class PostgresSession:
         if batch is None:
             return f"SELECT {names}, 'I' AS ds_op FROM ({now}) AS n"
         began = f"{now} AND ds_batch_in > {int(batch)}"
-        ended = f"SELECT {names} FROM {relation} WHERE ds_batch_in <= {int(batch)} AND ds_batch_out > {int(batch)}"
+        ended = self.ended(relation, columns, batch)
         keys = [ddl.quote(c.name) for c in columns if c.key]
         if not keys:
             return f"SELECT {names}, 'I' AS ds_op FROM ({began}) AS n UNION ALL SELECT {names}, 'D' FROM ({ended}) AS o"
@@ -127,6 +127,11 @@ class PostgresSession:
         operation = f"CASE WHEN o.{keys[0]} IS NULL THEN 'I' WHEN {gone} THEN 'D' ELSE 'U' END AS ds_op"
         on = " AND ".join(f"n.{k} = o.{k}" for k in keys)
         return f"SELECT {values}, {operation} FROM ({began}) AS n FULL JOIN ({ended}) AS o ON {on}"
+
+    def ended(self, relation: str, columns: Sequence[JobColumn], batch: int) -> str:
+        """Return a query for the rows that were current after a batch and are no more, as they were."""
+        names = self.names([c.name for c in columns])
+        return f"SELECT {names} FROM {relation} WHERE ds_batch_in <= {int(batch)} AND ds_batch_out > {int(batch)}"
 
     def query(self, sql: str, *, size: int = 10_000) -> Rows:
         """Run a query through a cursor of the server's."""

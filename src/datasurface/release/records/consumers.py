@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from datasurface.model.deidentification import DeIdentify
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import (
     PlacedWorkspace,
@@ -18,9 +19,18 @@ from datasurface.model.effective import (
 from datasurface.model.identity import identity_label
 from datasurface.model.transformer import DataTransformer
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
-from datasurface.release.records.base import Record, Value, declared, every_text, joined_or_none, owned
+from datasurface.release.records.base import (
+    Record,
+    Value,
+    classifications,
+    declared,
+    every_text,
+    joined_or_none,
+    owned,
+)
 from datasurface.release.tables import (
     DatasetGroupRow,
+    DeIdentificationRow,
     ReaderRow,
     SinkColumnRow,
     SinkRow,
@@ -47,6 +57,7 @@ def consumer_records(ecosystem: Ecosystem) -> Iterator[Record]:
         if workspace.transformer is not None:
             yield _transformer(workspace, workspace.transformer)
             yield from _secrets(workspace, workspace.transformer)
+            yield from _deidentified(workspace, workspace.transformer)
 
 
 def _workspace(placed: PlacedWorkspace, owner: dict[str, Value]) -> Record:
@@ -124,3 +135,26 @@ def _secrets(workspace: Workspace, transformer: DataTransformer) -> Iterator[Rec
         credential = credential_of(value)
         if credential is not None:
             yield TransformerSecretRow, {"workspace": workspace.name, "name": name, "credential": credential.name}
+
+
+def _deidentified(workspace: Workspace, transformer: DataTransformer) -> Iterator[Record]:
+    if not isinstance(transformer.code, DeIdentify):
+        return
+    for copied in transformer.code.datasets:
+        store, dataset = split_reference(copied.source) or (None, None)
+        for column in copied.columns:
+            settings = json.loads(column.method.to_json())
+            yield (
+                DeIdentificationRow,
+                {
+                    "datastore": transformer.output.name,
+                    "dataset": copied.name,
+                    "column": column.name,
+                    "workspace": workspace.name,
+                    "source_datastore": store,
+                    "source_dataset": dataset,
+                    "method": type(column.method).__name__,
+                    "settings": json.dumps({k: v for k, v in settings.items() if k != "is"}, sort_keys=True),
+                    "replaces": classifications(column.replaces),
+                },
+            )

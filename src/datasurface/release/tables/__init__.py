@@ -3,6 +3,7 @@
 from datasurface.release.tables.base import Declared, Owned, Table
 from datasurface.release.tables.consumers import (
     DatasetGroupRow,
+    DeIdentificationRow,
     ReaderRow,
     SinkColumnRow,
     SinkRow,
@@ -68,6 +69,7 @@ TABLES: tuple[type[Table], ...] = (
     SinkColumnRow,
     TransformerRow,
     TransformerSecretRow,
+    DeIdentificationRow,
     PlatformRow,
     ReplicaRow,
     AssignmentRow,
@@ -95,6 +97,7 @@ __all__ = [
     "DatasetGroupRow",
     "DatasetRow",
     "DatastoreRow",
+    "DeIdentificationRow",
     "Declared",
     "DocumentRow",
     "EcosystemRow",

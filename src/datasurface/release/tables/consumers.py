@@ -11,6 +11,7 @@ from datasurface.release.tables.base import Declared, Owned, Table, documentatio
 
 __all__ = [
     "DatasetGroupRow",
+    "DeIdentificationRow",
     "ReaderRow",
     "SinkColumnRow",
     "SinkRow",
@@ -117,3 +118,20 @@ class TransformerSecretRow(Table):
     workspace: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `transformer.workspace`.")
     name: Mapped[str] = mapped_column(primary_key=True, comment="The name under which the code knows it.")
     credential: Mapped[str] = mapped_column(comment="Refers to `credential.name`.")
+
+
+class DeIdentificationRow(Table):
+    """What is done to the columns of de-identified copies."""
+
+    __tablename__ = "deidentification"
+    published: ClassVar[str] = "deidentifications"
+
+    datastore: Mapped[str] = mapped_column(primary_key=True, comment="The copy. Refers to `datastore.name`.")
+    dataset: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `dataset.name` in that datastore.")
+    column: Mapped[str] = mapped_column(primary_key=True, comment="Refers to `column.name` in that dataset.")
+    workspace: Mapped[str] = mapped_column(comment="Refers to `transformer.workspace`.")
+    source_datastore: Mapped[str | None] = mapped_column(comment="What is copied. Refers to `datastore.name`.")
+    source_dataset: Mapped[str | None] = mapped_column(comment="Refers to `dataset.name` in that datastore.")
+    method: Mapped[str] = mapped_column(comment="`Tokenise`, `KeyedHash`, `Redact` or `Generalise`.")
+    settings: Mapped[str] = mapped_column(Text, comment="Of the method, as a JSON object; what is by default left out.")
+    replaces: Mapped[str] = mapped_column(comment="Classifications that the copy has no more, joined by `, `.")
