@@ -128,7 +128,7 @@ def judged(request: pytest.FixtureRequest, two_databases: tuple[str, str], tmp_p
         yield Judged(shop, mode=request.param)
 
 
-@settings(SETTINGS, max_examples=8, phases=[Phase.explicit, Phase.generate])
+@settings(SETTINGS, max_examples=5, phases=[Phase.explicit, Phase.generate])
 @example(batches=AWAY)
 @given(batches=BATCHES)
 def test_what_is_known_is_what_counting_all_rows_says(
