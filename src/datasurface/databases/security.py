@@ -240,16 +240,16 @@ class SecurityStore(Protocol):
         """Return the statement that gives a thing another owner."""
         ...
 
-    def grant(self, thing: Thing, grantee: str, privileges: Collection[Privilege]) -> Sequence[str]:
-        """Return the statements that grant privileges on a thing to one grantee."""
+    def grant(self, thing: Thing, grantees: Sequence[str], privileges: Collection[Privilege]) -> str:
+        """Return the statement that grants the same privileges on a thing to some grantees."""
         ...
 
-    def revoke(self, thing: Thing, grantee: str, privileges: Collection[Privilege]) -> Sequence[str]:
-        """Return the statements that revoke them, and what the grantee has passed on."""
+    def revoke(self, thing: Thing, grantee: str, privileges: Collection[Privilege]) -> str:
+        """Return the statement that revokes privileges, and what the grantee has passed on."""
         ...
 
-    def default(self, privilege: DefaultPrivilege, *, granted: bool) -> str:
-        """Return the statement that grants or revokes a default privilege."""
+    def default(self, privileges: Sequence[DefaultPrivilege], *, granted: bool) -> str:
+        """Return the statement that grants or revokes default privileges which differ in nothing but their word."""
         ...
 
     # -- logins

@@ -5,7 +5,7 @@ A secret's values leave a `Secret` only through its fields: never through `repr`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from datasurface.model.vocabulary import CredentialKind
 from datasurface.secrets.masking import remember
 
 __all__ = [
+    "ManySecrets",
     "Pieces",
     "Secret",
     "SecretStore",
@@ -140,6 +141,20 @@ class WritableStore(SecretStore, Protocol):
 
 StoreFactory = Callable[[StoreChoice, Surroundings], SecretStore]
 """What an entry point of the group `datasurface.secrets` names: opens a store, by its name alone or with settings."""
+
+
+@runtime_checkable
+class ManySecrets(Protocol):
+    """A writable store that is faster with many secrets at once."""
+
+    def stage_all(self, secrets: Mapping[Credential, Secret]) -> None:
+        """Keep secrets as those to come, as `WritableStore.stage` does."""
+        ...
+
+    def promote_all(self, credentials: Sequence[Credential]) -> None:
+        """Make secrets to come the current ones, as `WritableStore.promote` does."""
+        ...
+
 
 _REQUIRED: dict[CredentialKind, tuple[str, ...]] = {
     CredentialKind.PASSWORD: ("user", "password"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +16,7 @@ from datasurface.errors import SecretError
 from datasurface.model.infrastructure import Credential
 from datasurface.model.secret_stores import FileSecrets, StoreChoice
 from datasurface.secrets.base import Secret, Surroundings, assemble, pieces_of, required_pieces
-from datasurface.secrets.file_versions import KEPT, Versions
+from datasurface.secrets.file_versions import KEPT, Versions, promote_all, stage_all
 
 __all__ = ["FOLDER_VARIABLE", "FileStore"]
 
@@ -85,10 +85,22 @@ class FileStore:
         Raises:
             SecretError: the secret is incomplete or no text, no folder is set, or it cannot be written to.
         """
-        pieces = pieces_of(credential, secret)
-        if any(not _is_text(value) for value in pieces.values()):
-            raise SecretError(f"the new secret of credential {credential.name!r} is no text")
-        self._writable(credential).stage(pieces)
+        self._writable(credential).stage(_pieces(credential, secret))
+
+    def stage_all(self, secrets: Mapping[Credential, Secret]) -> None:
+        """Keep many secrets as those to come.
+
+        Raises:
+            SecretError: as `stage`.
+        """
+        first: dict[str, Mapping[str, str]] = {}
+        for credential, secret in secrets.items():
+            if self._writable(credential).unknown():
+                first[credential.name] = _pieces(credential, secret)
+            else:
+                self.stage(credential, secret)
+        if self._root is not None:
+            stage_all(self._root, first)
 
     def pending(self, credential: Credential) -> Secret | None:
         """Return the secret to come, or None.
@@ -109,6 +121,21 @@ class FileStore:
         versions = self._writable(credential)
         if not versions.promote() and versions.current() is None:
             raise SecretError(f"credential {credential.name!r} has no secret to come in {self._root}")
+
+    def promote_all(self, credentials: Sequence[Credential]) -> None:
+        """Make many secrets to come the current ones.
+
+        Raises:
+            SecretError: as `promote`.
+        """
+        first: list[str] = []
+        for credential in credentials:
+            if self._writable(credential).only_first():
+                first.append(credential.name)
+            else:
+                self.promote(credential)
+        if self._root is not None:
+            promote_all(self._root, first)
 
     def remove(self, credential: Credential) -> None:
         """Remove the secret with all its versions.
@@ -162,6 +189,13 @@ class FileStore:
         if self._root.is_dir():
             _refuse_shared_folder(self._root)
         return _versions(self._root, credential)
+
+
+def _pieces(credential: Credential, secret: Secret) -> Mapping[str, str]:
+    pieces = pieces_of(credential, secret)
+    if any(not _is_text(value) for value in pieces.values()):
+        raise SecretError(f"the new secret of credential {credential.name!r} is no text")
+    return pieces
 
 
 def _versions(root: Path, credential: Credential) -> Versions:

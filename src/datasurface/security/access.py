@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -81,10 +82,13 @@ class Trail:
         self._access = access
         self._name = str(uuid.uuid4())
         self._lines = 0
+        self._lock = threading.Lock()
 
     def record(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Add changes, in the transaction that makes them."""
         access, at = self._access, self._access.clock()
+        with self._lock:
+            first, self._lines = self._lines + 1, self._lines + len(changes)
         rows = [
             RecordedChange(
                 sync=self._name,
@@ -97,7 +101,6 @@ class Trail:
                 statements=";\n".join(change.statements),
                 model_digest=access.digest,
             )
-            for number, change in enumerate(changes, self._lines + 1)
+            for number, change in enumerate(changes, first)
         ]
         record(connection, access.wanted.schema, rows)
-        self._lines += len(rows)

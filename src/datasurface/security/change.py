@@ -33,6 +33,7 @@ class Change:
         unsafe: Why somebody has to agree to it; empty if nobody has.
         blocked: Why it cannot be made, and what to do; empty if it can.
         advice: Whether it concerns what is not ours alone, so that its absence is no drift.
+        settled: Whether nothing else can have changed with it; else the catalog is looked at again.
         role: The role whose login it enables, or that it drops; empty for other changes.
     """
 
@@ -44,6 +45,7 @@ class Change:
     unsafe: str = ""
     blocked: str = ""
     advice: bool = False
+    settled: bool = True
     role: str = ""
 
     @property

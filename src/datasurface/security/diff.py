@@ -137,11 +137,11 @@ class _Comparison:
                 target=f"role {membership.role}",
                 detail=f"{membership.member} is no member any longer",
                 statements=(self.store.leave(membership),),
+                settled=False,
             )
         for (thing, grantee), found in _grouped(self._surplus()).items():
             yield self._revoke(thing, grantee, found)
-        for default in sorted(self.catalog.defaults - self.desired.defaults):
-            yield _default(self.store, default, granted=False)
+        yield from _defaults(self.store, self.catalog.defaults - self.desired.defaults, granted=False)
 
     def _surplus(self) -> Iterator[Privilege]:
         managed = self.catalog.roles.keys() | self.desired.roles.keys()
@@ -162,10 +162,11 @@ class _Comparison:
             action="revoke",
             target=str(thing),
             detail=f"{_words(found)} from {grantee or 'PUBLIC'}",
-            statements=tuple(self.store.revoke(thing, grantee, found)),
+            statements=(self.store.revoke(thing, grantee, found),),
             unsafe=_SHARED if shared else "" if managed else _FOREIGN,
             blocked=blocked,
             advice=shared,
+            settled=grantee == EVERYBODY,
         )
 
     # -- what is missing
@@ -182,16 +183,19 @@ class _Comparison:
                 statements=(self.store.join(membership),),
             )
         missing = (self.desired.privileges - self.catalog.privileges) | self._given_up()
+        alike: dict[tuple[Thing, tuple[tuple[str, str], ...]], dict[str, list[Privilege]]] = defaultdict(dict)
         for (thing, grantee), found in _grouped(sorted(missing)).items():
+            alike[thing, tuple((p.privilege, p.column) for p in found)][grantee] = found
+        for (thing, _), same in alike.items():
+            found = next(iter(same.values()))
             yield Change(
                 phase=Phase.GRANTS,
                 action="grant",
                 target=str(thing),
-                detail=f"{_words(found)} to {grantee or 'PUBLIC'}",
-                statements=tuple(self.store.grant(thing, grantee, found)),
+                detail=f"{_words(found)} to {', '.join(same)}",
+                statements=(self.store.grant(thing, list(same), found),),
             )
-        for default in sorted(self.desired.defaults - self.catalog.defaults):
-            yield _default(self.store, default, granted=True)
+        yield from _defaults(self.store, self.desired.defaults - self.catalog.defaults, granted=True)
 
     def _given_up(self) -> frozenset[Privilege]:
         """Return what the owner has lost of its own; views read tables with it."""
@@ -211,6 +215,7 @@ class _Comparison:
                 target=f"role {name}",
                 detail=f"what it owns goes to {heir}",
                 statements=tuple(self.store.drop_role(name, heir, admin)),
+                settled=False,
                 role=name,
             )
 
@@ -248,13 +253,18 @@ def _words(privileges: Iterable[Privilege]) -> str:
     return ", ".join(sorted({f"{p.privilege}({p.column})" if p.column else p.privilege for p in privileges}))
 
 
-def _default(store: SecurityStore, default: DefaultPrivilege, *, granted: bool) -> Change:
-    verb, to = ("grant", "to") if granted else ("revoke", "from")
-    where = f"in schema {default.schema}" if default.schema else "anywhere"
-    return Change(
-        phase=Phase.GRANTS if granted else Phase.REVOKES,
-        action=verb,
-        target=f"what {default.owner} makes {where}",
-        detail=f"{default.privilege} {to} {default.grantee or 'PUBLIC'}",
-        statements=(store.default(default, granted=granted),),
-    )
+def _defaults(store: SecurityStore, defaults: Iterable[DefaultPrivilege], *, granted: bool) -> Iterator[Change]:
+    """Yield a change for all that one grantee gets on one kind of object in one place."""
+    alike: dict[tuple[str, str, str, str], list[DefaultPrivilege]] = defaultdict(list)
+    for default in sorted(defaults):
+        alike[default.owner, default.schema, default.objects, default.grantee].append(default)
+    for (owner, schema, _, grantee), found in alike.items():
+        verb, to = ("grant", "to") if granted else ("revoke", "from")
+        words = ", ".join(sorted({default.privilege for default in found}))
+        yield Change(
+            phase=Phase.GRANTS if granted else Phase.REVOKES,
+            action=verb,
+            target=f"what {owner} makes {f'in schema {schema}' if schema else 'anywhere'}",
+            detail=f"{words} {to} {grantee or 'PUBLIC'}",
+            statements=(store.default(found, granted=granted),),
+        )

@@ -53,7 +53,8 @@ class LoginState:
     @property
     def staged(self) -> str | None:
         """The login whose new password is staged."""
-        return self.pending.user if self.pending is not None and self.pending.user in self.names else None
+        pending = self.pending
+        return pending.user if pending is not None and pending.password and pending.user in self.names else None
 
     @property
     def idle(self) -> str:

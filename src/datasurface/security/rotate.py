@@ -131,7 +131,7 @@ class _Rotation:
         secret = state.pending if state.staged == state.idle and not self.now else None
         step = Step(state=state, secret=secret or new_secret(state.idle), staged=secret is not None, promotes=True)
         if not step.staged:
-            self.access_to.vault.stage(credential, step.secret)
+            self.access_to.vault.stage({credential: step.secret})
         with store.engine.begin() as connection:
             store.run(connection, [step.statement(store)])
             self._record(connection, "rotate", step.user, f"kept as {credential}")
@@ -153,7 +153,7 @@ class _Rotation:
 
     def _take_over(self, step: Step) -> None:
         """Make the new password the one that jobs find."""
-        self.access_to.vault.promote(step.state.login.credential)
+        self.access_to.vault.promote([step.state.login.credential])
         with self.access_to.store.engine.begin() as connection:
             access.save_login(connection, self.access_to.wanted.schema, [step.issued(self.access_to.clock())])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ __all__ = ["SecurityPlan", "Synced", "plan", "sync"]
 _T = TypeVar("_T")
 _ROUNDS = 6
 _CHUNK = 400
+_ENABLERS = 3
 _ATTEMPTS = 5
 _LOCK = "SET LOCAL lock_timeout = '2s'"
 
@@ -142,7 +144,7 @@ class _Work:
     refused: dict[tuple[str, str, str], Change] = field(default_factory=dict)
 
     def round(self) -> bool:
-        """Look, and make what can be made now; False when nothing is left to do."""
+        """Look, and make what can be made now; False when nothing more can be left to do."""
         with self.access_to.store.engine.connect() as connection:
             found = _look(self.access_to, connection)
         self.blocked, self.refused = {}, {}
@@ -153,8 +155,9 @@ class _Work:
         if not found.remembers:
             ground = self._lay_ground(found, early)
             early = [change for change in early if change not in ground]
-        self._make(found, early or [change for change in todo if change.phase > Phase.OWNERS])
-        return True
+        late = [change for change in todo if change.phase > Phase.OWNERS]
+        self._make(found, early or late)
+        return bool(early or not found.remembers or self.waiting or not all(change.settled for change in late))
 
     def _may(self, change: Change) -> bool:
         """Tell whether a change is to be made; what comes back after it was made is not made for ever."""
@@ -234,20 +237,22 @@ class _Work:
             self._issue_chunk(chunk)
 
     def _issue_chunk(self, chunk: Sequence[tuple[Change, Step]]) -> None:
-        vault, schema = self.access_to.vault, self.access_to.wanted.schema
-        for change, step in chunk:
+        vault = self.access_to.vault
+        for change, _ in chunk:
             self.told(change)
-            if not step.staged:
-                vault.stage(step.state.login.credential, step.secret)
-        store = self.access_to.store
+        vault.stage({step.state.login.credential: step.secret for _, step in chunk if not step.staged})
+        with ThreadPoolExecutor(_ENABLERS) as pool:
+            list(pool.map(self._enable, (part for part in _chunks(chunk, -(-len(chunk) // _ENABLERS)))))
+        vault.promote([step.state.login.credential for _, step in chunk if step.promotes])
+        self.done.update((change.key, change) for change, _ in chunk)
+
+    def _enable(self, part: Sequence[tuple[Change, Step]]) -> None:
+        """Give the server its verifiers; it computes one itself for each, so several connections are faster."""
+        store, schema = self.access_to.store, self.access_to.wanted.schema
         with store.engine.begin() as connection:
-            store.run(connection, [step.statement(store) for _, step in chunk])
-            access.save_login(connection, schema, [step.issued(self.access_to.clock()) for _, step in chunk])
-            self.trail.record(connection, [change for change, _ in chunk])
-        for change, step in chunk:
-            if step.promotes:
-                vault.promote(step.state.login.credential)
-            self.done[change.key] = change
+            store.run(connection, [step.statement(store) for _, step in part])
+            access.save_login(connection, schema, [step.issued(self.access_to.clock()) for _, step in part])
+            self.trail.record(connection, [change for change, _ in part])
 
     def _drop(self, found: SecurityPlan, drops: Sequence[Change]) -> None:
         """Drop roles that the model has no longer: their logins end first, then their secrets go, then the roles."""
@@ -279,6 +284,6 @@ def _owns(found: SecurityPlan, wanted: Wanted, ground: Sequence[Change]) -> bool
     return bool(ground) or wanted.names.owner in found.catalog.roles
 
 
-def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
+def _chunks(items: Sequence[_T], size: int = _CHUNK) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

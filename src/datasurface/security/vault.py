@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from datasurface.errors import SecretError
 from datasurface.model.infrastructure import Credential
-from datasurface.secrets.base import Secret, WritableStore
+from datasurface.secrets.base import ManySecrets, Secret, WritableStore
 from datasurface.secrets.keyring import Keyring
 
 __all__ = ["Vault"]
@@ -29,17 +30,29 @@ class Vault:
             self._writable()
         return self._store.pending(Credential(credential)) if self._store is not None else None
 
-    def stage(self, credential: str, secret: Secret) -> None:
-        """Keep a secret that is not in use yet.
+    def stage(self, secrets: Mapping[str, Secret]) -> None:
+        """Keep secrets that are not in use yet.
 
         Raises:
             SecretError: no store can be written to.
         """
-        self._writable().stage(Credential(credential), secret)
+        wanted = {Credential(name): secret for name, secret in secrets.items()}
+        store: object = self._writable() if wanted else None
+        if isinstance(store, ManySecrets):
+            store.stage_all(wanted)
+            return
+        for credential, secret in wanted.items():
+            self._writable().stage(credential, secret)
 
-    def promote(self, credential: str) -> None:
-        """Make the staged secret the one that jobs find."""
-        self._writable().promote(Credential(credential))
+    def promote(self, credentials: Collection[str]) -> None:
+        """Make the staged secrets those that jobs find."""
+        wanted = [Credential(name) for name in credentials]
+        store: object = self._writable() if wanted else None
+        if isinstance(store, ManySecrets):
+            store.promote_all(wanted)
+            return
+        for credential in wanted:
+            self._writable().promote(credential)
 
     def remove(self, credential: str) -> None:
         """Remove a secret with all its versions; one that is kept elsewhere by hand stays."""

@@ -147,16 +147,16 @@ def _grantee(name: str) -> str:
     return "PUBLIC" if name == EVERYBODY else quote(name)
 
 
-def grant(thing: Thing, grantee: str, privileges: Collection[Privilege]) -> Sequence[str]:
-    """Return the statements that grant privileges on a thing to one grantee."""
+def grant(thing: Thing, grantees: Sequence[str], privileges: Collection[Privilege]) -> str:
+    """Return the statement that grants the same privileges on a thing to some grantees."""
     words = ", ".join(_words(privileges))
-    return [f"GRANT {words} ON {_target(thing)} TO {_grantee(grantee)}"]
+    return f"GRANT {words} ON {_target(thing)} TO {', '.join(_grantee(name) for name in grantees)}"
 
 
-def revoke(thing: Thing, grantee: str, privileges: Collection[Privilege]) -> Sequence[str]:
-    """Return the statements that revoke them, and what the grantee has passed on."""
+def revoke(thing: Thing, grantee: str, privileges: Collection[Privilege]) -> str:
+    """Return the statement that revokes privileges, and what the grantee has passed on."""
     words = ", ".join(_words(privileges))
-    return [f"REVOKE {words} ON {_target(thing)} FROM {_grantee(grantee)} CASCADE"]
+    return f"REVOKE {words} ON {_target(thing)} FROM {_grantee(grantee)} CASCADE"
 
 
 def _words(privileges: Collection[Privilege]) -> Iterator[str]:
@@ -170,13 +170,15 @@ def _words(privileges: Collection[Privilege]) -> Iterator[str]:
         yield f"{word} ({', '.join(quote(name) for name in names)})"
 
 
-def default(privilege: DefaultPrivilege, *, granted: bool) -> str:
-    """Return the statement that grants or revokes a default privilege."""
-    where = f" IN SCHEMA {quote(privilege.schema)}" if privilege.schema else ""
+def default(privileges: Sequence[DefaultPrivilege], *, granted: bool) -> str:
+    """Return the statement that grants or revokes default privileges which differ in nothing but their word."""
+    one = privileges[0]
+    where = f" IN SCHEMA {quote(one.schema)}" if one.schema else ""
     verb, to = ("GRANT", "TO") if granted else ("REVOKE", "FROM")
+    words = ", ".join(sorted({p.privilege for p in privileges}))
     return (
-        f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(privilege.owner)}{where} "
-        f"{verb} {privilege.privilege} ON {_OBJECTS[privilege.objects]} {to} {_grantee(privilege.grantee)}"
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(one.owner)}{where} "
+        f"{verb} {words} ON {_OBJECTS[one.objects]} {to} {_grantee(one.grantee)}"
     )
 
 
