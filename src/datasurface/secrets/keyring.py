@@ -80,10 +80,7 @@ class Keyring:
         Raises:
             SecretError: as `find`.
         """
-        if credential is not None:
-            with self._lock:
-                self._kept.pop(credential, None)
-        return self.find(credential)
+        return None if credential is None else self._locate(credential, fresh=True).secret
 
     def now(self, credential: Credential) -> Secret | None:
         """Return the secret that stores have at this moment, whatever was kept; None if none of them has it.
@@ -100,13 +97,7 @@ class Keyring:
         Raises:
             SecretError: as `find`.
         """
-        with self._lock:
-            asking = self._asking.setdefault(credential, threading.Lock())
-        with asking:
-            found, until = self._kept.get(credential, (None, 0.0))
-            if found is None or self._clock() >= until:
-                found = self._ask(credential)
-            return found
+        return self._locate(credential, fresh=False)
 
     def writable(self) -> WritableStore:
         """Return the store that new secrets go to: the first that can be written to.
@@ -123,6 +114,16 @@ class Keyring:
             f"no secret store can be written to; the stores are {asked}",
             hint="set DATASURFACE_SECRETS to a folder of your own, or name another store in secrets=",
         )
+
+    def _locate(self, credential: Credential, *, fresh: bool) -> Found:
+        """Return what is kept, or ask; a fresh answer is one that was asked for after the call."""
+        with self._lock:
+            asking = self._asking.setdefault(credential, threading.Lock())
+        with asking:
+            found, until = self._kept.get(credential, (None, 0.0))
+            if fresh or found is None or self._clock() >= until:
+                found = self._ask(credential)
+            return found
 
     def _ask(self, credential: Credential) -> Found:
         keeps, looked = 0.0, list[str]()

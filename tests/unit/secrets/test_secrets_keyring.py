@@ -129,3 +129,28 @@ def test_an_unknown_store_lists_the_installed_ones() -> None:
 def test_a_choice_survives_json_in_a_platform() -> None:
     platform = YellowPlatform("y", secrets=["files", AwsSecrets(region="eu-west-1"), FileSecrets("/run/secrets")])
     assert YellowPlatform.from_json(platform.to_json()) == platform
+
+
+def test_an_answer_that_was_asked_for_before_a_refusal_is_not_taken_for_a_fresh_one() -> None:
+    remote = Remote(60, "old-password")
+    begun, may_answer = threading.Event(), threading.Event()
+    slow_lookup = remote.lookup
+
+    def lookup(credential: Credential) -> Secret | None:
+        answer = slow_lookup(credential)
+        begun.set()
+        may_answer.wait(10)
+        return answer
+
+    remote.lookup = lookup  # type: ignore[method-assign]
+    keyring, fresh = Keyring([("remote", lambda: remote)]), list[str | None]()
+    early = threading.Thread(target=keyring.find, args=(CREDENTIAL,))
+    early.start()
+    begun.wait(10)
+    remote.password = "new-password"
+    late = threading.Thread(target=lambda: fresh.append(password(keyring.refresh(CREDENTIAL))))
+    late.start()
+    may_answer.set()
+    early.join()
+    late.join()
+    assert fresh == ["new-password"]
