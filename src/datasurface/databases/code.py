@@ -17,7 +17,7 @@ from datasurface.release.job import JobColumn, JobDataset
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["CodeDatabase", "CodeSession", "Moment", "Rows"]
+__all__ = ["CodeDatabase", "CodeSession", "Moment", "Rows", "StandIn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,15 @@ class Rows:
 
     columns: tuple[str, ...]
     batches: Iterator[Sequence[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """A view that is copied: its schema, its name, and the schema of the table of that name that stands in for it."""
+
+    schema: str
+    name: str
+    into: str
 
 
 class CodeSession(Protocol):
@@ -129,6 +138,27 @@ class CodeDatabase(Protocol):
 
     def empty_output(self, connection: Connection, dataset: JobDataset) -> None:
         """Empty an output table that was read."""
+        ...
+
+    def copy_inputs(
+        self, connection: Connection, snapshot: str | None, views: Sequence[StandIn], *, role: str | None
+    ) -> None:
+        """Copy views into tables, as an exported moment saw them, that only `role` may read.
+
+        Args:
+            connection: The platform's, with no transaction begun.
+            snapshot: The moment.
+            views: What to copy, and the schemas to make for it.
+            role: The role of the transformer's login.
+        """
+        ...
+
+    def make_work(self, connection: Connection, schema: str, *, role: str | None) -> None:
+        """Make an empty schema in which `role` may create tables."""
+        ...
+
+    def drop_scratch(self, connection: Connection, schemas: Sequence[str]) -> None:
+        """Drop the schemas of a run, with what is in them, that are there."""
         ...
 
     def export_moment(self, connection: Connection) -> Moment:

@@ -150,8 +150,17 @@ def decode(data: Any) -> Any:
 
 
 def _decode_noun(data: dict[str, Any]) -> Noun:
-    cls = NOUNS.get(str(data[_CLASS]))
+    cls = NOUNS.get(str(data[_CLASS])) or _added(str(data[_CLASS]))
     if cls is None:
         raise ModelCallError(f"unknown class {data[_CLASS]!r} in the JSON form")
     values = {name: decode(item) for name, item in data.items() if name != _CLASS}
     return cls(**values)
+
+
+def _added(name: str) -> type[Noun] | None:
+    """Return the class of a kind of code that another package adds: what runs it imports the class."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - only documents with such a class pay for it
+
+    for point in entry_points(group="datasurface.code", name=name):
+        point.load()
+    return NOUNS.get(name)

@@ -34,6 +34,8 @@ class TransformerContext:
         batches: The number of the batch up to which each input is read, by `store.dataset`; None before the first.
         rebuild: Whether its output is to be made anew: it never ran, or other code made what is there. Then what it
             writes is the whole output, also where it usually writes changes.
+        login: Its login to the database, for code that connects by itself.
+        work_schema: Where such code may make tables of its own; None for kinds of code that do not ask for that.
         log: Its logger; what it logs and prints is found in the log of the platform.
     """
 
@@ -47,6 +49,8 @@ class TransformerContext:
         self.params: Mapping[str, str | bool | int | float] = MappingProxyType(dict(spec.params))
         self.secrets: Named[Secret] = Named("secret", instruction.secrets)
         self.rebuild = instruction.rebuild
+        self.login = instruction.login
+        self.work_schema = instruction.work
         self.batches: Mapping[str, int | None] = MappingProxyType(
             {name: state.batch for name, state in instruction.inputs.items()}
         )

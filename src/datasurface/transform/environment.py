@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from datasurface.errors import ConfigurationError, TransientError
+from datasurface.names import is_pinned
 from datasurface.secrets.masking import masked
 from datasurface.transform.fetched import fetched
 
@@ -56,7 +57,7 @@ def environment_of(requirements: str, *, release: str, files: Path | None, cache
 
     Args:
         requirements: Lines as pip takes them; without any, the interpreter is the platform's own.
-        release: What else makes environments different: the commit of the code.
+        release: The commit of the code: what is not pinned is looked up anew for each.
         files: The folder from which relative paths in the requirements start.
         cache: The private folder that lasts.
 
@@ -64,10 +65,11 @@ def environment_of(requirements: str, *, release: str, files: Path | None, cache
         ConfigurationError: the requirements cannot be met.
         TransientError: the package index is out of reach now.
     """
-    if not any(line.strip() and not line.strip().startswith("#") for line in requirements.splitlines()):
+    lines = [line.strip() for line in requirements.splitlines() if line.strip() and not line.strip().startswith("#")]
+    if not lines:
         return Path(sys.executable)
     own = _platform_packages()
-    parts = [sys.version, sys.base_prefix, *own, release, requirements]
+    parts = [sys.version, sys.base_prefix, *own, "" if all(map(is_pinned, lines)) else release, *lines]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def make(folder: Path) -> None:

@@ -116,6 +116,9 @@ class Input(Reader):
     Attributes:
         dataset: `store.dataset`.
         batch: The batch up to which it is read; None if it has none yet.
+        schema: The schema of its views, or of the copies that stand in for them.
+        view: The view of its current rows.
+        history_view: The view of every version; None if its group asks for current rows only.
     """
 
     def __init__(
@@ -127,15 +130,16 @@ class Input(Reader):
             if instruction.job.transformer
             else ""
         )
-        schema = instruction.schemas.get(own, own)
-        super().__init__(
-            session.relation(schema, view_name(declared.datastore, declared.dataset, limit)), declared.columns, session
-        )
+        self.schema = instruction.schemas.get(own, own)
+        self.view = view_name(declared.datastore, declared.dataset, limit)
+        super().__init__(session.relation(self.schema, self.view), declared.columns, session)
         self.dataset = f"{declared.datastore}.{declared.dataset}"
         self.batch = state.batch
         self._declared = declared
         self._state = state
-        self._history = session.relation(schema, view_name(declared.datastore, declared.dataset, limit, history=True))
+        history = view_name(declared.datastore, declared.dataset, limit, history=True)
+        self.history_view = history if declared.history is History.FULL else None
+        self._history = session.relation(self.schema, history)
 
     @property
     def history(self) -> Reader:

@@ -48,6 +48,7 @@ class Instruction:
         secrets: The declared secrets, by the name the code knows them under.
         rebuild: Whether the output is to be made anew: there was no run, or other code made the last one.
         schemas: Schemas that stand in for those of the workspace's groups, by theirs.
+        work: The schema in which the code may make tables of its own; None for nowhere.
     """
 
     job: JobSpec
@@ -58,6 +59,7 @@ class Instruction:
     secrets: Mapping[str, Secret]
     rebuild: bool
     schemas: Mapping[str, str] = field(default_factory=dict)
+    work: str | None = None
 
     def secret_variables(self) -> dict[str, str]:
         """Return the variables under which code finds its secrets: `DATASURFACE_SECRET_<NAME>_<PIECE>`."""
@@ -81,6 +83,7 @@ class Instruction:
                 "secrets": {name: secret.pieces() for name, secret in self.secrets.items()},
                 "rebuild": self.rebuild,
                 "schemas": dict(self.schemas),
+                "work": self.work,
             }
         )
 
@@ -103,4 +106,5 @@ class Instruction:
             secrets={name: Secret(**pieces) for name, pieces in data["secrets"].items()},
             rebuild=data["rebuild"],
             schemas=data["schemas"],
+            work=data["work"],
         )

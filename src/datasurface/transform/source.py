@@ -11,7 +11,7 @@ import hmac
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from datasurface.databases.code import CodeDatabase, Moment
 from datasurface.databases.merge import MergeStore
 from datasurface.errors import ConfigurationError, DataSurfaceError, MissingExtraError, SourceError, SupersededError
 from datasurface.model.infrastructure import Credential
-from datasurface.model.transformer import SystemCode
+from datasurface.model.transformer import ContainerImage, SystemCode
 from datasurface.model.vocabulary import History, OutputMode
 from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
 from datasurface.secrets.base import Secret
@@ -33,10 +33,12 @@ from datasurface.store.streams import changed_batches, dataset_states, position_
 from datasurface.transform.account import account_for, require_reachable
 from datasurface.transform.base import Launch, Place, kind_of
 from datasurface.transform.combination import Combination
+from datasurface.transform.container import ContainerRunner, container_run
 from datasurface.transform.context import TransformerContext
 from datasurface.transform.ending import limits_of, require_success
 from datasurface.transform.instruction import InputState, Instruction
 from datasurface.transform.process import private_folder, run_process
+from datasurface.transform.standins import stand_ins
 from datasurface.transform.system import SystemRun, system_function
 
 __all__ = ["CodeHost", "TransformerSource", "combination_of"]
@@ -67,6 +69,7 @@ class CodeHost:
         platform: The running platform, handed to system code.
         own_login: Returns the platform's login, for system code.
         secret: Returns the secret of a credential with which code is fetched.
+        containers: Runs containers; None where nothing does.
     """
 
     store: MergeStore
@@ -84,6 +87,7 @@ class CodeHost:
     platform: object
     own_login: Callable[[], Login]
     secret: Callable[[Credential], Secret]
+    containers: ContainerRunner | None = None
 
 
 def combination_of(host: CodeHost, job: JobSpec, connection: Connection) -> Combination:
@@ -197,7 +201,10 @@ class TransformerSource:
             else:
                 last = last_batch(connection, host.schema, self._job.stream)
                 try:
-                    self._perform(instruction, last.batch_id if last else 0)
+                    if isinstance(code, ContainerImage) and host.containers is not None:
+                        self._contain(code, instruction, host.containers)
+                    else:
+                        self._perform(instruction, last.batch_id if last else 0)
                 finally:
                     self._end_sessions(login)
             connection.rollback()
@@ -304,17 +311,35 @@ class TransformerSource:
                     require_reachable(account, [launch.python, _PACKAGE, *launch.path])
             except (ConfigurationError, MissingExtraError) as error:
                 raise SourceError(error.message, hint=error.hint) from error
-            ended = run_process(
-                [str(launch.python), "-P", "-m", "datasurface.transform.child"],
-                folder=work,
-                environment=_environment(launch),
-                instruction=instruction.to_json(),
-                limits=limits_of(spec, account),
-                hide=host.hide,
-                keep=keep,
-                label=f"transformer {spec.workspace}.{spec.name}",
-            )
+            with self._inputs(instruction) if launch.frozen else nullcontext(instruction) as given:
+                ended = run_process(
+                    [str(launch.python), "-P", "-m", "datasurface.transform.child"],
+                    folder=work,
+                    environment=_environment(launch),
+                    instruction=given.to_json(),
+                    limits=limits_of(spec, account),
+                    hide=host.hide,
+                    keep=keep,
+                    label=f"transformer {spec.workspace}.{spec.name}",
+                )
         require_success(spec, ended, host.hide)
+
+    def _contain(self, code: ContainerImage, instruction: Instruction, runner: ContainerRunner) -> None:
+        """Have a container run; its exit code says whether its output counts."""
+        with self._inputs(instruction) as given:
+            ended = runner(container_run(code, given))
+        if ended.code != 0 or ended.timed_out:
+            require_success(self._transformer, ended, self._host.hide)
+
+    @contextmanager
+    def _inputs(self, instruction: Instruction) -> Iterator[Instruction]:
+        """Copy the inputs; what still uses the copies is ended before they are dropped."""
+        host = self._host
+        with stand_ins(instruction, store=host.store, database=host.database, role=host.role) as given:
+            try:
+                yield given
+            finally:
+                self._end_sessions(instruction.login)
 
 
 class _Output:

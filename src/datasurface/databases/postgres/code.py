@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from datasurface.databases.base import Login
-from datasurface.databases.code import Moment, Rows
-from datasurface.databases.postgres import ddl
+from datasurface.databases.code import Moment, Rows, StandIn
+from datasurface.databases.postgres import ddl, scratch
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.sessions import end_sessions
 from datasurface.databases.postgres.values import load_exactly, writers
@@ -63,6 +63,20 @@ class PostgresCode:
     def empty_output(self, connection: Connection, dataset: JobDataset) -> None:
         """Empty an output table that was read."""
         _run(_raw(connection), f"TRUNCATE {_place(dataset)[1]}")
+
+    def copy_inputs(
+        self, connection: Connection, snapshot: str | None, views: Sequence[StandIn], *, role: str | None
+    ) -> None:
+        """Copy views into unlogged tables, as an exported moment saw them."""
+        scratch.copy_inputs(_raw(connection), snapshot, views, role=role)
+
+    def make_work(self, connection: Connection, schema: str, *, role: str | None) -> None:
+        """Make an empty schema in which a role may create tables."""
+        scratch.make_work(_raw(connection), schema, role=role)
+
+    def drop_scratch(self, connection: Connection, schemas: Sequence[str]) -> None:
+        """Drop the schemas of a run that are there."""
+        scratch.drop_scratch(_raw(connection), schemas)
 
     def export_moment(self, connection: Connection) -> Moment:
         """Begin a transaction at one moment, and let other sessions see it as long as that is open."""
