@@ -40,6 +40,7 @@ _NAMES = {
     "DS-N006": CodeInfo(_E, "an embedded database with an unusable name"),
     "DS-N007": CodeInfo(_E, "a name that is DataSurface's own"),
     "DS-N008": CodeInfo(_E, "a cloud identity that cannot exist"),
+    "DS-N009": CodeInfo(_E, "a setting that a secret store cannot have"),
 }
 _DUPLICATES = {
     "DS-D001": CodeInfo(_E, "a name used twice"),

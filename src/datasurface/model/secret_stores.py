@@ -5,6 +5,7 @@ A plain string stands for the store of that name with its defaults: `"environmen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import field
 from typing import ClassVar, TypeAlias
@@ -23,6 +24,7 @@ __all__ = [
     "StoreChoice",
     "kind_of_store",
     "store_label",
+    "store_problem",
 ]
 
 
@@ -137,3 +139,31 @@ def store_label(choice: StoreChoice) -> str:
     values = {name: getattr(choice, name) for name in field_names(type(choice))}
     shown = ", ".join(f"{name}={value}" for name, value in values.items() if value != defaults[name])
     return f"{choice.kind}({shown})" if shown else choice.kind
+
+
+_DASHED = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_TAKEN: dict[tuple[str, str], tuple[re.Pattern[str], str]] = {
+    ("files", "path"): (re.compile(r".+", re.DOTALL), "a folder"),
+    ("kubernetes", "prefix"): (re.compile(rf"{_DASHED}(\.{_DASHED})*"), "small letters, digits, dashes and dots"),
+    ("kubernetes", "namespace"): (
+        re.compile(rf"(?=.{{1,63}}\Z){_DASHED}"),
+        "up to 63 small letters, digits and dashes",
+    ),
+    ("aws", "prefix"): (re.compile(r"[A-Za-z0-9_+=.@-]+(/[A-Za-z0-9_+=.@-]+)*"), "letters, digits and /_+=.@-"),
+    ("aws", "region"): (re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+"), 'a region such as "eu-west-1"'),
+    ("azure", "prefix"): (re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"), "letters, digits and dashes"),
+    ("azure", "vault"): (
+        re.compile(r"https://[^/\s]+/?|[A-Za-z][A-Za-z0-9-]{2,23}"),
+        "a vault's name, or its https:// URL",
+    ),
+}
+"""What some settings take, by kind of store and name, and the same in words."""
+
+
+def store_problem(choice: StoreChoice) -> str | None:
+    """Return which setting of a store cannot be, in words; None if all can."""
+    for (kind, name), (takes, words) in _TAKEN.items():
+        value = getattr(choice, name, None) if kind_of_store(choice) == kind else None
+        if isinstance(value, str) and not takes.fullmatch(value):
+            return f"{name}={value!r}: it takes {words}"
+    return None
