@@ -347,8 +347,8 @@ class MergeStore(Protocol):
         """Forget kept deltas of batches up to `up_to`."""
         ...
 
-    def prune_history(self, connection: Connection, tables: Tables, before: datetime) -> int:
-        """Forget closed versions that ended before a time."""
+    def prune_history(self, connection: Connection, tables: Tables, before: datetime) -> int | None:
+        """Forget versions that ended before a time; return the last batch that ended one of them, None if none is."""
         ...
 
     def put_in_place(self, connection: Connection, tables: Tables, table: str, views: Sequence[str]) -> None:

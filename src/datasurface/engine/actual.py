@@ -83,6 +83,7 @@ def read_actual(store: MergeStore, connection: Connection, schema: str) -> Actua
             history_from=row.history_from,
             history_from_at=row.history_from_at,
             pruned_at=row.pruned_at,
+            pruned_through=row.pruned_through,
         )
         for row in bound.execute(select(datasets))
     }

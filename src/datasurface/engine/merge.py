@@ -202,8 +202,9 @@ def _prune(
         return state
     if state.pruned_at is not None and read_at - state.pruned_at < _PRUNE_EVERY:
         return state
-    context.store.prune_history(connection, context.tables(dataset), read_at - timedelta(days=dataset.retention_days))
-    return dataclasses.replace(state, pruned_at=read_at)
+    before = read_at - timedelta(days=dataset.retention_days)
+    through = context.store.prune_history(connection, context.tables(dataset), before)
+    return dataclasses.replace(state, pruned_at=read_at, pruned_through=through or state.pruned_through)
 
 
 def _lock_views(context: BatchContext, connection: Connection, dataset: JobDataset) -> list[str]:

@@ -59,6 +59,8 @@ class DatasetState:
         last_read: How many rows the last merged batch read.
         history_from: The first batch of the history that is kept; None while none is.
         history_from_at: When that batch was read.
+        pruned_at: When ended versions were last forgotten; None if they never were.
+        pruned_through: The last batch that ended a version which is forgotten; None if none is.
     """
 
     dataset: str
@@ -68,6 +70,7 @@ class DatasetState:
     history_from: int | None = None
     history_from_at: datetime | None = None
     pruned_at: datetime | None = None
+    pruned_through: int | None = None
 
 
 def owner_name() -> str:
@@ -231,6 +234,7 @@ def dataset_states(connection: Connection, schema: str, stream: str) -> dict[str
             history_from=row.history_from,
             history_from_at=row.history_from_at,
             pruned_at=row.pruned_at,
+            pruned_through=row.pruned_through,
         )
         for row in rows
     }
@@ -246,6 +250,7 @@ def save_dataset(connection: Connection, schema: str, stream: str, state: Datase
         "history_from": state.history_from,
         "history_from_at": state.history_from_at,
         "pruned_at": state.pruned_at,
+        "pruned_through": state.pruned_through,
     }
     where = (datasets.c.stream == stream, datasets.c.dataset == state.dataset)
     if bound.execute(update(datasets).where(*where).values(**values)).rowcount == 0:

@@ -115,6 +115,7 @@ datasets = Table(
     Column("history_from", BigInteger),
     Column("history_from_at", _moment),
     Column("pruned_at", _moment),
+    Column("pruned_through", BigInteger),
     comment="One row a dataset of a stream: how many rows are current, and since which batch history is kept",
 )
 

@@ -22,7 +22,7 @@ class InputState:
     Attributes:
         batch: The merged batch that last changed its stream; None before the first.
         previous: The same as the last merged run of the transformer saw it; None if there was none.
-        history_from: The first batch whose versions are kept; None if none are.
+        history_from: The batch from which on all versions are kept; None if none are.
     """
 
     batch: int | None

@@ -29,7 +29,7 @@ from datasurface.model.vocabulary import History, OutputMode
 from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
 from datasurface.secrets.base import Secret
 from datasurface.store.ledger import last_batch
-from datasurface.store.streams import changed_batches, dataset_states, position_of
+from datasurface.store.streams import DatasetState, changed_batches, dataset_states, position_of
 from datasurface.transform.account import account_for, require_reachable
 from datasurface.transform.base import Launch, Place, kind_of
 from datasurface.transform.combination import Combination
@@ -140,6 +140,13 @@ def _spec(job: JobSpec) -> TransformerSpec:
     if job.transformer is None:
         raise ValueError(f"stream {job.stream} is no transformer's output")
     return job.transformer
+
+
+def _whole_from(state: DatasetState | None) -> int | None:
+    """Return the batch from which on every version of a dataset is there, none forgotten; None if none are kept."""
+    if state is None or state.history_from is None:
+        return None
+    return max(state.history_from, state.pruned_through or 0)
 
 
 class TransformerSource:
@@ -253,7 +260,7 @@ class TransformerSource:
             inputs[f"{declared.datastore}.{declared.dataset}"] = InputState(
                 batch=combination.inputs[declared.stream],
                 previous=last.inputs.get(declared.stream) if last else None,
-                history_from=state.history_from if state else None,
+                history_from=_whole_from(state),
             )
         rebuild = self._anew or last is None or last.code != combination.code or self._untold(inputs)
         if rebuild:
@@ -269,7 +276,7 @@ class TransformerSource:
         )
 
     def _untold(self, inputs: Mapping[str, InputState]) -> bool:
-        """Tell whether an output of changes cannot follow an input, because its history was begun anew meanwhile."""
+        """Tell whether an output of changes cannot follow an input: what it has not seen yet is forgotten."""
         if self._job.mode is not OutputMode.CHANGES:
             return False
         followed = [i for i in self._transformer.inputs if i.history is History.FULL]

@@ -334,10 +334,13 @@ class PostgresStore:
         name = ddl.qualified(tables.schema, tables.deltas)
         _raw(connection).execute(_sql(f"DELETE FROM {name} WHERE ds_batch <= %s"), [up_to])
 
-    def prune_history(self, connection: Connection, tables: Tables, before: datetime) -> int:
-        """Forget closed versions that ended before a time."""
+    def prune_history(self, connection: Connection, tables: Tables, before: datetime) -> int | None:
+        """Forget versions that ended before a time; return the last batch that ended one of them, None if none is."""
         name = ddl.qualified(tables.schema, tables.history)
-        return _raw(connection).execute(_sql(f"DELETE FROM {name} WHERE ds_valid_to < %s"), [before]).rowcount
+        gone = f"DELETE FROM {name} WHERE ds_valid_to < %s RETURNING ds_batch_out"
+        query = f"WITH gone AS ({gone}) SELECT max(ds_batch_out) FROM gone"
+        row = _raw(connection).execute(_sql(query), [before]).fetchone()
+        return None if row is None else row[0]
 
     def put_in_place(self, connection: Connection, tables: Tables, table: str, views: Sequence[str]) -> None:
         """Make a first-load table the current one; `views` are the statements that then show it."""
