@@ -141,6 +141,7 @@ from datasurface.model.vocabulary import (
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
 
 if TYPE_CHECKING:
+    from datasurface.databases.documents import JSON_NULL as JSON_NULL
     from datasurface.model.deidentified import deidentified as deidentified
     from datasurface.release.system import model_datastore as model_datastore
     from datasurface.release.system import model_transformer as model_transformer
@@ -293,6 +294,7 @@ __all__ = [
 ]
 
 _ON_DEMAND = {
+    "JSON_NULL": "datasurface.databases.documents",
     "TransformerContext": "datasurface.transform.context",
     "deidentified": "datasurface.model.deidentified",
     "model_datastore": "datasurface.release.system",

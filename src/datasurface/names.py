@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
-_PINNED = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,\s-]*\])?\s*={2,3}\s*[0-9A-Za-z][\w.!+-]*\s*(;.*)?\Z")
+_PINNED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(\[[\w.,\s-]*\])?\s*={2,3}\s*[0-9A-Za-z][\w.!+-]*\s*(;.*)?\Z")
 _DIGEST_LENGTH = 8
 
 HISTORY_SUFFIX = "_history"

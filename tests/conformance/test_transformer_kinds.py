@@ -11,9 +11,10 @@ import pytest
 
 from conformance.engine_shop import Shop, shop_on
 from conformance.test_transformers import adding, deriving, totals
-from datasurface import LocalRepository, PythonPackage, PythonRepository
+from datasurface import Credential, CredentialKind, LocalRepository, PythonPackage, PythonRepository
 from datasurface.engine.batch import Outcome
 from unit.transform.repositories import git, repository_of
+from unit.transform.test_git import TOKEN, served
 
 CODE = """
 from importlib.metadata import version
@@ -65,6 +66,36 @@ def test_a_repository_runs_at_its_release_with_packages_of_its_own(shop: Shop, m
     assert result.outcome is Outcome.FAILED
     assert "what the code needs cannot be installed" in result.error
     assert totals(shop) == [("2.0.0", 1)], "what was there stays"
+
+
+def test_a_private_repository_is_read_with_a_declared_credential(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository = repository_of(shop.folder / "code", {"adder.py": CODE.format(what="1")}, tag="v1")
+    credential = Credential("code_reader", kind=CredentialKind.TOKEN)
+    with served(repository, TOKEN) as (address, _):
+        code = PythonRepository(address, release="v1", entry="adder:run", credential=credential)
+        shop.open(deriving(shop, adding(code)))
+        shop.merged()
+        result = shop.run("sums")
+        assert result.outcome is Outcome.FAILED
+        assert "DATASURFACE_CODE_READER_TOKEN" in result.error, "the error says where it is looked for"
+        monkeypatch.setitem(dict_of(shop), "DATASURFACE_CODE_READER_TOKEN", "another-token")
+        result = shop.run("sums")
+        assert "cannot fetch" in result.error
+        assert "another-token" not in result.error
+        monkeypatch.setitem(dict_of(shop), "DATASURFACE_CODE_READER_TOKEN", TOKEN)
+        assert shop.merged("sums") == (1, 0, 0)
+    assert TOKEN not in caplog.text
+    kept = b"".join(p.read_bytes() for p in (shop.folder / ".datasurface").rglob("*") if p.is_file())
+    assert TOKEN.encode() not in kept
+
+
+def dict_of(shop: Shop) -> dict[str, str]:
+    """Return the variables in which the platform looks for secrets."""
+    found = shop.bench.running.logins.environ
+    assert isinstance(found, dict)
+    return found
 
 
 def test_a_package_runs_at_its_version(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

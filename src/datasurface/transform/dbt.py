@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,8 @@ class DbtProjectKind:
             folder, commit = fetched.files, fetched.commit
         _require_project(folder)
         needs = requirements_of(folder)
-        if not needs and importlib.util.find_spec("dbt") is None:
-            raise MissingExtraError("DbtProject", "dbt")
+        if not needs:
+            _require_dbt()
         python = (
             environment_of(needs, release=commit, files=folder, cache=place.cache) if needs else Path(sys.executable)
         )
@@ -198,6 +198,15 @@ def _folder(code: DbtProject, place: Place) -> Path:
     if not isinstance(code.project, str):
         raise ConfigurationError("the repository of a dbt project is not pinned", hint="add release=")
     return (place.folder or Path()) / code.project
+
+
+def _require_dbt() -> None:
+    """Raise `MissingExtraError` unless the platform's own environment has dbt; importing it would take seconds."""
+    for name in ("dbt-core", "dbt-postgres"):
+        try:
+            distribution(name)
+        except PackageNotFoundError:
+            raise MissingExtraError("a dbt project without a requirements.txt", "dbt") from None
 
 
 def _require_project(folder: Path) -> None:

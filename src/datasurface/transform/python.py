@@ -22,15 +22,18 @@ class PythonModuleKind:
     """Runs in the platform's own interpreter."""
 
     def version(self, code: Code, place: Place) -> str:
-        """Return the digest of the module's file, if it is in the model folder: there it changes without a release."""
-        module = _entry(code)[0]
+        """Return the digest of the module, or of the package it is in, if that is in the model folder.
+
+        There it changes without a release. Other modules of the folder that it imports are not looked at.
+        """
         if place.folder is None:
             return ""
-        path = place.folder.joinpath(*module.split("."))
-        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-            if candidate.is_file():
-                return hashlib.sha256(candidate.read_bytes()).hexdigest()
-        return ""
+        top = place.folder / _entry(code)[0].partition(".")[0]
+        files = sorted(top.rglob("*.py")) if (top / "__init__.py").is_file() else [top.with_suffix(".py")]
+        digest = hashlib.sha256()
+        for path in [file for file in files if file.is_file()]:
+            digest.update(f"{path.relative_to(place.folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
 
     def launch(self, code: Code, place: Place) -> Launch:
         """Say that the interpreter is this one, which finds the model folder's modules too."""
