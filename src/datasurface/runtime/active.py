@@ -16,6 +16,7 @@ from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.progress import NullProgress, Progress
 from datasurface.runtime.report import BatchReport
 from datasurface.runtime.scheduler import JobSet
+from datasurface.store.access import forget_old_changes
 from datasurface.store.ledger import forget_old, last_batches
 from datasurface.store.releases import active_digest
 from datasurface.store.streams import changed_batches, dataset_states
@@ -94,6 +95,7 @@ class ActiveStreams:
         try:
             with self._running.store.engine.begin() as connection:
                 gone = forget_old(connection, self._running.schema, datetime.now(UTC))
+                forget_old_changes(connection, self._running.schema, datetime.now(UTC))
         except (SQLAlchemyError, DataSurfaceError) as error:
             _LOGGER.warning("old batches of the ledger are not deleted: %s", self._running.store.explain_error(error))
         else:

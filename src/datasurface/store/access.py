@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, inspect, select
 
 from datasurface.store.tables import access_changes, bind, logins
 
-__all__ = ["IssuedLogin", "RecordedChange", "forget_logins", "has_tables", "issued_logins", "record", "save_login"]
+__all__ = [
+    "IssuedLogin",
+    "RecordedChange",
+    "forget_logins",
+    "forget_old_changes",
+    "has_tables",
+    "issued_logins",
+    "record",
+    "save_login",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +88,12 @@ def save_login(connection: Connection, schema: str, issued: Collection[IssuedLog
     if issued:
         bound.execute(delete(logins).where(logins.c.role.in_([one.role for one in issued])))
         bound.execute(insert(logins), [{name: getattr(one, name) for name in IssuedLogin.__slots__} for one in issued])
+
+
+def forget_old_changes(connection: Connection, schema: str, now: datetime, *, days: int = 400) -> int:
+    """Delete lines of the audit trail that are older than `days`, and return how many."""
+    old = access_changes.c.at < now - timedelta(days=days)
+    return int(bind(connection, schema).execute(delete(access_changes).where(old)).rowcount)
 
 
 def forget_logins(connection: Connection, schema: str, roles: Collection[str]) -> None:
