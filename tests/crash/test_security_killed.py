@@ -88,7 +88,7 @@ def sound(bench: SecurityBench) -> None:
         if pending is not None:
             known.add(pending.user)
     unknown = {name for name, may in roles.items() if may} - known
-    former = {name for name in unknown if name[-2:] in (".a", ".b") and _other(str(name)) in known}
+    former = {name for name in unknown if str(name)[-2:] in (".a", ".b") and _other(str(name)) in known}
     assert unknown - former == set(), "logins work whose passwords nobody knows"
 
 

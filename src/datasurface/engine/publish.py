@@ -62,6 +62,8 @@ def view_operations(
     wanted = {(v.schema, v.name): v for v in desired_views(store, spec, schema, limit)}
     here = {key[0] for key in actual.known if key in actual.views and key not in remade}
     for name in sorted({v.schema for v in wanted.values()} - here):
+        if store.has_schema(connection, name):
+            continue
         yield Operation(action="create", target=f"schema {name}", statements=(store.create_schema(name),))
     for key, known in sorted(actual.known.items()):
         if key not in wanted and key not in remade:
