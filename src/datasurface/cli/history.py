@@ -42,9 +42,10 @@ def command(
     --json prints one document with the keys
       platform, stream
       batches  a list with, for each batch: batch, state, started_at, finished_at, read_at, rows_read,
-               inserted, updated, deleted, release, error; datasets: a list with dataset,
-               rows_read, inserted, updated, deleted; and checks: a list with dataset, check,
-               kind, on_failure, ok, failing_rows, detail
+               inserted, updated, deleted, release, error; log: the file with what the code of a
+               transformer printed, or null; datasets: a list with dataset, rows_read, inserted,
+               updated, deleted; and checks: a list with dataset, check, kind, on_failure, ok,
+               failing_rows, detail
     """
     model = read_folder(session.folder, session.environment, os.environ, platform=platform_name)
     with open_stream(model, stream) as running:
@@ -54,6 +55,8 @@ def command(
     elif found:
         rows = [row for batch in found for row in _rows(batch, by_dataset=by_dataset, with_checks=with_checks)]
         print_table(_COLUMNS, rows)
+        if log := next((batch.log for batch in found if batch.log), None):
+            click.echo(f"what its code printed is in {log.parent}, newest {log.name}")
     else:
         click.echo(f"stream {stream} has not run yet")
     return 0

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-__all__ = ["KEPT", "log_of", "logs_of", "recording"]
+__all__ = ["KEPT", "last_log", "log_of", "logs_of", "recording"]
 
 _LOGGER = logging.getLogger("datasurface.transform")
 
@@ -32,6 +32,11 @@ def logs_of(folder: Path, environ: Mapping[str, str], platform: str) -> Path:
 def log_of(logs: Path, stream: str, batch: int) -> Path:
     """Return the file of a batch, whether it exists or not."""
     return logs / quote(stream, safe="") / f"{batch:08}.log"
+
+
+def last_log(logs: Path, stream: str) -> Path | None:
+    """Return the file of the newest batch of a stream that has one; None if its code never ran on this machine."""
+    return max(log_of(logs, stream, 0).parent.glob("*.log"), default=None)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from datasurface.model.effective import all_workspaces
 from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.release.job import Changed, JobSpec, PlatformSpec, TransformerSpec
 from datasurface.release.system import with_system
+from datasurface.runtime.code_logs import last_log, logs_of
 from datasurface.runtime.embedded import embedded_of
 from datasurface.runtime.facts import PlatformFacts, read_facts
 from datasurface.runtime.folder import ModelFolder, unknown_stream
@@ -210,3 +211,6 @@ def _now(
         yield "it runs when its inputs have changed"
     elif isinstance(job.capture.every, External):
         yield "it runs only when something outside asks for it"
+    logs = logs_of(model.folder, model.environ, spec.name)
+    if job.transformer is not None and (log := last_log(logs, job.stream)):
+        yield f"what its code printed when it last ran here is in {log}"

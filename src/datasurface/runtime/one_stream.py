@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -12,6 +13,7 @@ from datasurface.engine.batch import BatchResult
 from datasurface.engine.reset import reset_stream
 from datasurface.errors import ConfigurationError, NothingActiveError
 from datasurface.runtime.active import ActiveStreams
+from datasurface.runtime.code_logs import log_of, logs_of
 from datasurface.runtime.folder import ModelFolder, unknown_stream
 from datasurface.runtime.job import JobRunner, report_of
 from datasurface.runtime.platform import RunningPlatform
@@ -27,11 +29,12 @@ __all__ = ["StreamBatch", "accept", "history", "open_stream", "reset", "resnapsh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamBatch:
-    """One row of the ledger, with its datasets' share by name, and what the checks said of it."""
+    """One row of the ledger, with its datasets' share by name, what the checks said, and where its code's output is."""
 
     batch: BatchRow
     datasets: Mapping[str, DatasetCounts]
     checks: Sequence[CheckResult] = ()
+    log: Path | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return what `--json` prints."""
@@ -47,6 +50,7 @@ class StreamBatch:
             "error": batch.error,
             "datasets": [{"dataset": name, **_counts(counts)} for name, counts in sorted(self.datasets.items())],
             "checks": [result.to_json() for result in self.checks],
+            "log": str(self.log) if self.log else None,
         }
 
 
@@ -89,8 +93,14 @@ def history(running: RunningPlatform, stream: str, limit: int) -> list[StreamBat
         said: dict[int, list[CheckResult]] = {}
         for result in results_of(connection, running.schema, stream, batches[-1].batch_id):
             said.setdefault(result.batch_id, []).append(result)
+    logs = logs_of(running.logins.folder, running.logins.environ, running.name)
     return [
-        StreamBatch(batch=batch, datasets=split.get(batch.batch_id, {}), checks=said.get(batch.batch_id, ()))
+        StreamBatch(
+            batch=batch,
+            datasets=split.get(batch.batch_id, {}),
+            checks=said.get(batch.batch_id, ()),
+            log=path if (path := log_of(logs, stream, batch.batch_id)).exists() else None,
+        )
         for batch in batches
     ]
 

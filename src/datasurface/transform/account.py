@@ -16,7 +16,7 @@ from pathlib import Path
 
 from datasurface.errors import ConfigurationError
 
-__all__ = ["Account", "account_for", "require_reachable", "subordinate_ids"]
+__all__ = ["Account", "account_for", "has_ids_to_lend", "require_reachable", "subordinate_ids"]
 
 _SUBORDINATE = Path("/etc/subuid")
 _PROBE = 'for p; do if [ -d "$p" ]; then [ -x "$p" ]; else [ -r "$p" ]; fi || { printf %s "$p"; exit 1; }; done'
@@ -63,6 +63,11 @@ def account_for(user: str | None) -> Account | None:
         raise ConfigurationError(f"code is to run as {user!r}, who may do everything", hint="name another code_user=")
     ids = subordinate_ids(user, _SUBORDINATE)
     return Account(name=user, uid=secrets.choice(ids) if ids else found.pw_uid, gid=found.pw_gid)
+
+
+def has_ids_to_lend(user: str) -> bool:
+    """Tell whether each run of a user's gets an id of its own."""
+    return bool(subordinate_ids(user, _SUBORDINATE))
 
 
 def subordinate_ids(user: str, file: Path) -> range:

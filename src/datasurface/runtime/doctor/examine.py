@@ -10,6 +10,7 @@ from datasurface.model.capture import Cron
 from datasurface.model.infrastructure import Container, Credential, EmbeddedPostgres
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.runtime.doctor.check import Check, failed, passed, warned
+from datasurface.runtime.doctor.code import code
 from datasurface.runtime.doctor.containers import network, source, store
 from datasurface.runtime.doctor.machine import machine
 from datasurface.runtime.doctor.secrets import needed_by_stores, secret, transformer_secrets
@@ -59,6 +60,7 @@ def _machine(model: ModelFolder) -> Iterator[Check]:
 
 def _platform(model: ModelFolder, spec: PlatformSpec) -> Iterator[Check]:
     """Yield what a platform's merge database is like, and its streams."""
+    yield from code(spec, model.folder)
     if not isinstance(spec.container, EmbeddedPostgres):
         yield from secret(spec.credential, model.secrets(spec))
     if reached := network(spec.container):
