@@ -28,7 +28,7 @@ class Sampler:
 
     Attributes:
         leaks: What was seen, and where.
-        given: Processes that this test started with secrets in their environment.
+        given: Processes of `run` as this test started them, with secrets in their environment.
         handed: Processes that had started again without.
         processes: How many processes were looked at.
         statements: How many statements were.
@@ -85,7 +85,7 @@ class Sampler:
         if found := found_in(environment, self._wanted):
             parent = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
             if parent and int(parent[1]) == os.getpid() and pid not in self.handed:
-                self.given.add(pid)  # the command as this test started it, which has them from here
+                self.given |= {pid} if b"\0run\0" in command else set()  # as the test started it, secrets and all
             else:
                 self.leaks.add(f"environment of {command!r}: {found}")
 

@@ -26,6 +26,7 @@ from datasurface import (
     PythonModule,
     String,
     Workspace,
+    YellowPlatform,
 )
 from datasurface.engine.batch import Outcome
 from datasurface.errors import ConfigurationError
@@ -33,6 +34,7 @@ from datasurface.release.job import PlatformSpec
 from datasurface.runtime.doctor.check import Verdict
 from datasurface.runtime.doctor.code import code
 from datasurface.transform.account import account_for, require_reachable
+from workbench import container
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run code as another user")
 
@@ -95,7 +97,7 @@ def shop(two_databases: tuple[str, str], folder: Path) -> Iterator[Shop]:
             dataclasses.replace(
                 made,
                 zones=[dataclasses.replace(made.zones[0], teams=[team])],
-                platforms=[dataclasses.replace(made.platforms[0], code_user=USER)],
+                platforms=[YellowPlatform("yellow", container=container("dst", opened.target_url), code_user=USER)],
             )
         )
         opened.merged()

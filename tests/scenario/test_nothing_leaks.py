@@ -14,6 +14,8 @@ from psycopg import sql
 from command_line import Project, project
 from sampling import Sampler, found_in
 
+pytestmark = pytest.mark.slow
+
 SOURCE, WRONG, DECLARED = "canary-source-4f7a", "canary-wrong-9b1c", "canary-declared-2e8d"
 
 MODEL = """
@@ -39,10 +41,20 @@ ecosystem = Ecosystem(
 """
 GOOD = """
 import base64, os, sys, time
+from pathlib import Path
+
+def shown_of_the_platform():
+    warden = Path(f"/proc/{os.getppid()}/stat").read_text()
+    try:
+        return Path(f"/proc/{warden.rpartition(')')[2].split()[1]}/environ").read_bytes()
+    except PermissionError:
+        return b"only root may look into it"
 
 def run(context):
+    shown = shown_of_the_platform()
+    print("of the platform it sees", len(shown), "bytes, secrets among them:", b"canary" in shown)
     token = context.secrets["api"].token
-    assert token == os.environ["DATASURFACE_SECRET_API_TOKEN"] == "{declared}"
+    assert token == os.environ["DATASURFACE_SECRET_API_TOKEN"]
     print("printed:", token, repr(token), base64.b64encode(token.encode()).decode())
     print(dict(os.environ))
     print("to standard error:", token, file=sys.stderr, flush=True)
@@ -57,9 +69,6 @@ FAILING = {
     "an exception within another, and more text": (
         "def run(context):\n    try:\n        int(context.secrets['api'].token)\n"
         "    except ValueError as error:\n        raise RuntimeError(f'x{context.secrets}') from error\n"
-    ),
-    "a statement with the secret in it": (
-        "def run(context):\n    list(context.sql('SELECT 1 FROM \"' + context.secrets['api'].token + '\"'))\n"
     ),
     "a crash right after printing it": (
         "import os\ndef run(context):\n    os.write(2, context.secrets['api'].token.encode()); os.abort()\n"
@@ -134,7 +143,7 @@ class Talk:
 
 def live(made: Project, talk: Talk) -> None:
     """Do what people do on good and bad days."""
-    talk.code(GOOD.format(declared=DECLARED))
+    talk.code(GOOD)
     talk.run("check")
     talk.run("plan", "--json", code=1)
     talk.run("apply", "--yes")
@@ -146,7 +155,7 @@ def live(made: Project, talk: Talk) -> None:
         talk.code(text)
         talk.run("run", "--once", "--stream", "sums", code=1)
     talk.run("security", "rotate")
-    talk.code(GOOD.format(declared=DECLARED) + "# mended\n")
+    talk.code(GOOD + "# mended\n")
     talk.run("run", "--once", "--stream", "sums")
     (made.folder / "eco.py").write_text(
         (made.folder / "eco.py").read_text().replace('Column("name", String(40))', 'Column("name", String(50))')
@@ -190,16 +199,19 @@ def test_no_secret_is_anywhere_but_where_secrets_are_kept(made: Project):
     assert sampler.leaks == set()
     assert sampler.processes > 50
     assert sampler.statements > 50
+    assert sampler.given, "it was looked often enough to see the secrets that this test gives"
     assert sampler.handed >= sampler.given, "each run started itself again without secrets"
     assert "printed: ***" in talk.said
+    assert "bytes, secrets among them: False" in talk.said
+    assert "secrets among them: True" not in talk.said
     uri = talk.said.splitlines()[-1]
     assert found_in(uri.encode(), canaries)
     assert found_in(talk.said.replace(uri, "").encode(), canaries) == []
 
-    leaking = [
-        p for p in made.folder.rglob("*") if p.is_file() and not is_kept(p) and found_in(p.read_bytes(), canaries)
-    ]
-    assert [p for p in leaking if p.name != "adding.py"] == [], "adding.py is the test's own code"
+    files = [path for path in made.folder.rglob("*") if path.is_file() and not is_kept(path)]
+    assert any(path.match("local/log/*.log") for path in files)
+    assert any(path.match("logs/yellow/sums/*.log") for path in files)
+    assert {path: found for path in files if (found := found_in(path.read_bytes(), canaries))} == {}
     rows = 0
     for relation, row in rows_of_everything(made.uri()):
         rows += 1
