@@ -28,7 +28,9 @@ from datasurface.databases.base import capability_map
 from datasurface.engine.batch import BatchResult
 from datasurface.govern.check import check
 from datasurface.graph.build import build_graph
+from datasurface.release.archive import archive_of
 from datasurface.release.compile import Release, compile_release
+from datasurface.release.system import with_system
 from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.job import JobRunner
 from datasurface.runtime.plan import Plan, make_plan
@@ -114,7 +116,10 @@ class Workbench:
     def apply(self, ecosystem: Ecosystem | None = None, *, prune: bool = False, busy_for: float = 5) -> Applied:
         plan = self.plan(ecosystem)
         spec = self.release.platforms[0]
-        applied = apply_plan(self.running, spec, plan, self.release.model_json, prune=prune, busy_for=busy_for)
+        tables = archive_of(self.release, spec)
+        applied = apply_plan(
+            self.running, spec, plan, self.release.model_json, tables=tables, prune=prune, busy_for=busy_for
+        )
         if any(job.transformer is not None for job in spec.jobs):
             with open_access(self.running, spec, self.release.digest) as access:
                 assert sync(access).complete
@@ -133,8 +138,9 @@ class Workbench:
 def compiled(ecosystem: Ecosystem) -> Release:
     """Compile a model that has no errors."""
     capabilities = capability_map()
-    graph = build_graph(ecosystem)
-    report = check(ecosystem, capabilities, graph=graph)
+    whole = with_system(ecosystem)
+    graph = build_graph(whole)
+    report = check(whole, capabilities, graph=graph)
     assert not report.errors, report.to_text()
     return compile_release(ecosystem, graph, report.findings, capabilities=capabilities)
 

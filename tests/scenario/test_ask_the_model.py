@@ -136,7 +136,6 @@ def test_which_streams_are_late_and_whom_that_hurts(asked: Project) -> None:
         ("crm.leads", "dashboard", "all", "high"),
         ("crm.orders", "dashboard", "all", "high"),
         ("crm.orders", "maker", "input", "medium"),
-        ("datasurface_operations", "ask", "operations", "medium"),
     ]
 
 
@@ -203,6 +202,17 @@ def test_the_same_release_is_not_written_twice(asked: Project) -> None:
     before = asked.query(made)
     once(asked, code=1)
     assert asked.query(made) == before == [(2,)]
+
+
+def test_a_scheduler_that_runs_writes_a_new_release_by_itself(asked: Project) -> None:
+    write(asked, WIDER, MORE, ("use crm.customers", "use crm.customers by 2027"))
+    with asked.running("run") as scheduler:
+        scheduler.until("following the schedules")
+        asked.run("apply", "--yes")
+        scheduler.until("stream=datasurface_model batch=3 state=merged")
+    assert len(digests(asked)) == 3
+    asked_for = "SELECT deprecated FROM datasurface_model_datasets WHERE name = 'leads'"
+    assert answer(asked, asked_for) == [("use crm.customers by 2027",)]
 
 
 def test_every_question_is_asked_here() -> None:

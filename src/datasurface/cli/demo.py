@@ -23,8 +23,8 @@ def command(folder: Path | None, as_json: bool) -> int:
     r"""Run the main job on the flights that left New York City in 2013.
 
     Starts two PostgreSQL servers, loads one with the flights, applies a model with four consumers, ingests, lets a day
-    of changes pass at the source, ingests again, and shows what each consumer sees, histories, the model's own tables and the ledger. A
-    further run starts over; changes that were made to its model are kept beside it.
+    of changes pass at the source, ingests again, and shows what each consumer sees, histories, the model's own tables
+    and the ledger. A further run starts over; changes that were made to its model are kept beside it.
 
     Exit code 1: the ledger or the audit differs from what was done at the source.
 

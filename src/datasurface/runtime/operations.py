@@ -57,8 +57,9 @@ def _rows(run: SystemRun, query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
 def _told(run: SystemRun, since: datetime) -> ColumnElement[bool]:
     """Return which batches are told: recent ones that changed something or went wrong, without this stream's own."""
     changed = ledger.c.inserted + ledger.c.updated + ledger.c.deleted > 0
-    well = and_(ledger.c.state == "merged", or_(~changed, ledger.c.stream == run.job.stream))
-    return and_(ledger.c.started_at >= since, ~well)
+    idle = and_(ledger.c.state == "merged", ~changed)
+    own = and_(ledger.c.stream == run.job.stream, ledger.c.state.in_(("open", "staged", "merged")))
+    return and_(ledger.c.started_at >= since, ~or_(idle, own))
 
 
 def _batches(run: SystemRun, since: datetime) -> Iterator[Row]:
@@ -92,7 +93,8 @@ def _failures(run: SystemRun, since: datetime) -> Iterator[Row]:
 def _lag(run: SystemRun, _since: datetime) -> Iterator[Row]:
     now = _now(run)
     known = {row["stream"]: row for row in _rows(run, select(streams))}
-    for job in _rows(run, select(jobs.c.stream, jobs.c.spec).where(jobs.c.digest == run.release)):
+    others = and_(jobs.c.digest == run.release, jobs.c.stream != run.job.stream)
+    for job in _rows(run, select(jobs.c.stream, jobs.c.spec).where(others)):
         spec = json.loads(str(job["spec"]))
         state = known.get(job["stream"], {})
         yield {"stream": job["stream"], "datastore": spec["datastore"], **_freshness(spec, state, now)}

@@ -204,7 +204,7 @@ class TransformerSource:
             self._require_news(connection, combination)
             instruction = self._instruction(login, connection, moment, combination)
             if isinstance(code, SystemCode):
-                self._perform_system(code, connection, instruction)
+                self._perform_system(code, login, connection, instruction)
             else:
                 last = last_batch(connection, host.schema, self._job.stream)
                 try:
@@ -283,11 +283,11 @@ class TransformerSource:
         states = [inputs[f"{i.datastore}.{i.dataset}"] for i in followed]
         return any(state.previous is not None and not state.comparable for state in states)
 
-    def _perform_system(self, code: SystemCode, connection: Connection, instruction: Instruction) -> None:
+    def _perform_system(self, code: SystemCode, login: Login, connection: Connection, instruction: Instruction) -> None:
         """Run code of DataSurface itself, here."""
         host = self._host
         function = system_function(code.name)
-        with closing(host.database.session(instruction.login, instruction.snapshot)) as session:
+        with closing(host.database.session(login, instruction.snapshot)) as session:
             function(
                 SystemRun(
                     job=self._job,

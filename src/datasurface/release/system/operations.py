@@ -86,7 +86,7 @@ class FailureRow(SystemTable):
 
 
 class LagRow(SystemTable):
-    """How far behind its source each stream is that the active release has."""
+    """How far behind its source each stream is that the active release has, except this datastore's own."""
 
     __tablename__ = "lag"
     published: ClassVar[str] = "lag"
