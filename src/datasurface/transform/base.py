@@ -43,12 +43,14 @@ class Launch:
     Attributes:
         python: The interpreter, in which `datasurface` can be imported.
         path: Folders from which it may import besides.
+        reads: Folders that it reads besides.
         environment: Variables it gets besides.
         frozen: Whether the code opens connections of its own, so that its inputs have to be copied to stay as they are.
     """
 
     python: Path
     path: tuple[Path, ...] = ()
+    reads: tuple[Path, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     frozen: bool = False
 

@@ -73,7 +73,7 @@ class DbtProjectKind:
         python = (
             environment_of(needs, release=commit, files=folder, cache=place.cache) if needs else Path(sys.executable)
         )
-        return Launch(python=python, environment={_PROJECT: str(folder)}, frozen=True)
+        return Launch(python=python, reads=(folder,), environment={_PROJECT: str(folder)}, frozen=True)
 
     def perform(self, code: Code, context: TransformerContext) -> None:
         """Build the models of the output, with what they need and their tests, and write what is in them."""

@@ -82,6 +82,7 @@ def checkout(
         TransientError: the repository is out of reach now.
     """
     address = address_of(source.repository, folder)
+    _require_no_password(address)
     _require_release(source.release)
     key = hashlib.sha256(f"{address}\0{source.release}".encode()).hexdigest()
 
@@ -186,6 +187,15 @@ class _Git:
             raise TransientError(message)
         hint = "give the code a credential= with a token that may read it" if _REFUSED.search(said) else ""
         raise ConfigurationError(message, hint=hint)
+
+
+def _require_no_password(address: str) -> None:
+    """Refuse an address that holds a secret: process lists show it, and so would this message."""
+    if "://" in address and urlsplit(address).password is not None:
+        raise ConfigurationError(
+            f"the address of a repository at {urlsplit(address).hostname} holds a password",
+            hint="leave it away, and give the code a credential=",
+        )
 
 
 def _require_release(release: str) -> None:

@@ -315,7 +315,7 @@ class TransformerSource:
                 place = Place(folder=host.folder, cache=host.cache, work=work, secret=host.secret)
                 launch = kind_of(spec.code).launch(spec.code, place)
                 if account is not None:
-                    require_reachable(account, [launch.python, _PACKAGE, *launch.path])
+                    require_reachable(account, [launch.python, _PACKAGE, *launch.path, *launch.reads])
             except (ConfigurationError, MissingExtraError) as error:
                 raise SourceError(error.message, hint=error.hint) from error
             with self._inputs(instruction) if launch.frozen else nullcontext(instruction) as given:

@@ -34,7 +34,8 @@ class SqlQueriesKind:
         queries = _code(code).queries
         if not isinstance(queries, str):
             return Launch(python=Path(sys.executable))
-        return Launch(python=Path(sys.executable), environment={_FOLDER: str(_folder(queries, place))})
+        folder = _folder(queries, place)
+        return Launch(python=Path(sys.executable), reads=(folder,), environment={_FOLDER: str(folder)})
 
     def perform(self, code: Code, context: TransformerContext) -> None:
         """Write the answer of each query to its output.

@@ -43,14 +43,14 @@ def test_two_processes_at_once_make_it_once(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_made_anew(tmp_path: Path) -> None:
     child = start(tmp_path, 60)
-    half = tmp_path / "things" / "one" / "half"
-    while not half.exists():
+    made = tmp_path / "things" / "made"
+    while not (made.exists() and made.read_text()):
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.communicate()
     after = start(tmp_path, 0)
     assert after.communicate(timeout=30)[0].strip() == "x"
-    assert (tmp_path / "things" / "made").read_text() == "made made "
+    assert made.read_text() == "made made "
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ def test_a_token_does_not_travel_in_the_clear(tmp_path: Path) -> None:
         fetch("http://git.acme.example/code.git", "v1", tmp_path / "cache", "reader", Secret(token=TOKEN))
 
 
+def test_an_address_with_a_password_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="holds a password") as caught:
+        fetch(f"https://me:{TOKEN}@git.acme.example/code.git", "v1", tmp_path / "cache")
+    assert TOKEN not in str(caught.value)
+
+
 def test_what_is_out_of_reach_may_pass(tmp_path: Path) -> None:
     with pytest.raises(TransientError, match="cannot fetch"):
         fetch("http://127.0.0.1:9/code.git", "v1", tmp_path / "cache")
