@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import datasurface
 from datasurface.errors import DataSurfaceError
-from datasurface.model.transformer import SystemCode
+from datasurface.model.transformer import DbtProject, PythonRepository, SystemCode
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.doctor.check import Check, failed, passed, warned
 from datasurface.transform.account import account_for, has_ids_to_lend, require_reachable
@@ -22,6 +23,14 @@ def code(spec: PlatformSpec, folder: Path) -> Iterator[Check]:
     found = [job.transformer for job in spec.jobs if job.transformer is not None]
     for user in sorted({t.user for t in found if not isinstance(t.code, SystemCode)}, key=str):
         yield _trusted(subject) if user is None else _as_user(subject, user, folder)
+    if any(isinstance(t.code, PythonRepository | DbtProject) and t.code.release is not None for t in found):
+        yield _git(subject)
+
+
+def _git(subject: str) -> Check:
+    if shutil.which("git") is None:
+        return failed(subject, "some is in git repositories, and git is not installed", "install git")
+    return passed(subject, "git is there to fetch it")
 
 
 def _trusted(subject: str) -> Check:

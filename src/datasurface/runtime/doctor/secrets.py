@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from datasurface.errors import DataSurfaceError
+from datasurface.model.effective import credential_of
 from datasurface.model.infrastructure import Credential, EmbeddedPostgres
 from datasurface.model.secret_stores import kind_of_store
 from datasurface.names import RoleNames
@@ -38,9 +39,11 @@ def secret(credential: Credential | None, secrets: Keyring) -> Iterator[Check]:
 
 
 def transformer_secrets(spec: PlatformSpec, secrets: Keyring) -> Iterator[Check]:
-    """Yield where the secrets are that transformers declare, and the logins that `security sync` makes for them."""
+    """Yield where the secrets are that transformers and their code declare, and the logins made by `security sync`."""
     transformers = [job.transformer for job in spec.jobs if job.transformer is not None]
     declared = {credential for transformer in transformers for credential in transformer.secrets.values()}
+    fetching = [credential_of(getattr(transformer.code, "credential", None)) for transformer in transformers]
+    declared |= {credential for credential in fetching if credential is not None}
     for credential in sorted(declared, key=lambda credential: (credential.name, credential.kind.value)):
         yield from secret(credential, secrets)
     if isinstance(spec.container, EmbeddedPostgres):
