@@ -168,6 +168,7 @@ class TransformerBench:
             AssertionError: an output differs; the message shows how.
         """
         with self._again() as fresh:
+            fresh._folder = dataclasses.replace(fresh._folder, environ=self._folder.environ)
             for dataset, table in self._inputs.items():
                 fresh.given(dataset, self._tables.given(table))
             fresh.run()
