@@ -139,6 +139,14 @@ class Logins:
                 self._sources[key] = adapter_for(container).source(self.login(container, credential))
             return self._sources[key]
 
+    def own_source(self, container: Container, credential: Credential | None, roles: RoleNames) -> Source:
+        """Return the platform's own database as a source, read by the login that batches work with."""
+        key = (container, Credential(roles.owner))
+        with self._lock:
+            if key not in self._sources:
+                self._sources[key] = adapter_for(container).source(self.working(container, credential, roles))
+            return self._sources[key]
+
     def close(self) -> None:
         """Give all sources' connections back."""
         with self._lock:

@@ -45,7 +45,7 @@ def host_of(running: RunningPlatform, job: JobSpec, digest: str) -> CodeHost:
         database=_database(job),
         schema=running.schema,
         release=digest,
-        tables=lambda: logins.source(job.source, job.credential),
+        tables=lambda: logins.own_source(job.source, job.credential, roles),
         login=lambda: transformer_login(running, spec),
         role=roles.transformer(spec.workspace),
         secrets=lambda: _secrets(running, spec),

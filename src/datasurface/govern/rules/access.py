@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from datasurface.govern.paths import shown, sink_path, step, workspace_path
@@ -16,6 +17,7 @@ from datasurface.model.workspace import Reader
 __all__ = ["readers", "sinks", "workspaces"]
 
 _LONGEST_ROLE = 63
+_PERSON = re.compile(r"[A-Za-z0-9_.@-]{1,40}")
 
 
 def sinks(scope: Scope) -> Iterator[Finding]:
@@ -98,6 +100,8 @@ def _unfit(reader: Reader) -> tuple[str, str]:
         return "has a reserved name", "DataSurface's own roles begin with ds., the server's own with pg_"
     if kind == "group" and reader.login:
         return "is a group, which cannot log in", "leave login=True away, or name a person"
+    if reader.login and not _PERSON.fullmatch(name):
+        return "cannot name a login that is made", "use letters, digits and any of _ . @ - for people"
     if reader.until is not None and access_ends(reader.until) is None:
         return f"has until={shown(reader.until)}, which is no time", 'write a date, "2027-01-31", or an ISO time'
     return "", ""
