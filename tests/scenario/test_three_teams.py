@@ -14,14 +14,16 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from command_line import Project, project
+from servers import system_server
 
 HERE = Path(__file__).parent / "three_teams"
 Rows = list[tuple[object, ...]]
@@ -60,8 +62,9 @@ class Oracle:
 class Teams:
     """The model folder of the three teams, its source, and what is expected of it."""
 
-    def __init__(self, work: Project) -> None:
+    def __init__(self, work: Project, url: str = "") -> None:
         self.work = work
+        self.url = url
         self.oracle = Oracle()
         self.random = random.Random(20260310)
         for name in ("eco.py", "platform_of_test.py", "transforms", "queries"):
@@ -126,15 +129,50 @@ class Teams:
         for view, rows in expected.items():
             assert seen[view] == rows, view
 
+    def owner(self, query: str) -> Rows:
+        """Ask the platform's database as its owner."""
+        with psycopg.connect(self.uri) as connection:
+            return connection.execute(query.encode()).fetchall()
+
     @property
     def uri(self) -> str:
-        return self.work.uri()
+        return self.url or self.work.uri()
 
 
-@pytest.fixture
-def teams() -> Iterator[Teams]:
+@contextmanager
+def on_embedded() -> Iterator[Teams]:
     with project() as work:
         yield Teams(work)
+
+
+@contextmanager
+def on_postgresql_15() -> Iterator[Teams]:
+    """The platform on a server of its own, where `security sync` makes the logins and a folder keeps their secrets."""
+    with system_server() as server, server.database() as url, project() as work:
+        teams = Teams(work, url)
+        parts = urlsplit(url)
+        where = f"host={parts.hostname!r}, port={parts.port}, database={parts.path[1:]!r}"
+        (work.folder / "platform_of_test.py").write_text(
+            "from datasurface import *\n\n"
+            f'PLATFORM = PostgresDatabase("warehouse", {where}, credential="warehouse", tls=Tls.DISABLE)\n'
+        )
+        secrets = work.folder / "secrets"
+        secrets.mkdir(mode=0o700)
+        work.environ |= {
+            "DATASURFACE_SECRETS": str(secrets),
+            "DATASURFACE_WAREHOUSE_USER": parts.username or "",
+            "DATASURFACE_WAREHOUSE_PASSWORD": parts.password or "",
+        }
+        work.run("apply", "--yes")
+        work.run("security", "sync")
+        work.run("security", "drift")
+        yield teams
+
+
+@pytest.fixture(params=["embedded", pytest.param("postgresql 15", marks=pytest.mark.slow)])
+def teams(request: pytest.FixtureRequest) -> Iterator[Teams]:
+    with {"embedded": on_embedded, "postgresql 15": on_postgresql_15}[request.param]() as found:
+        yield found
 
 
 def test_two_days_of_changes(teams: Teams):
@@ -144,12 +182,12 @@ def test_two_days_of_changes(teams: Teams):
             teams.run()
             teams.assert_right()
             teams.change()
-    before = teams.work.query("SELECT max(batch_id) FROM ds_yellow.batches WHERE stream = 'peaks'")
+    before = teams.owner("SELECT max(batch_id) FROM ds_yellow.batches WHERE stream = 'peaks'")
     teams.look()
     teams.run()
     teams.run()
     teams.assert_right()
-    after = teams.work.query("SELECT max(batch_id) FROM ds_yellow.batches WHERE stream = 'peaks'")
+    after = teams.owner("SELECT max(batch_id) FROM ds_yellow.batches WHERE stream = 'peaks'")
     assert int(after[0][0]) - int(before[0][0]) == 1, "it runs once for a combination of input batches"
 
 
