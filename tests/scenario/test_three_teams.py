@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -26,7 +27,7 @@ from command_line import Project, project
 from servers import system_server
 
 HERE = Path(__file__).parent / "three_teams"
-Rows = list[tuple[object, ...]]
+Rows = list[tuple[Any, ...]]
 
 
 @dataclass
@@ -40,13 +41,13 @@ class Oracle:
     def look(self, customers: Rows, orders: Rows) -> None:
         """Take in the source as it is; a run is counted only if the cleaned orders changed."""
         cities = {c[0]: c[2] for c in customers}
-        clean = sorted((i, c, cities[c], int(1000 / (a + 1))) for i, c, a in orders if c in cities)  # type: ignore[operator, call-overload]
+        clean = sorted((i, c, cities[c], int(1000 / (a + 1))) for i, c, a in orders if c in cities)
         if clean == self.clean:
             return
         self.clean = clean
         now: dict[int, int] = {}
         for _, customer, _, share in clean:
-            now[customer] = max(share, now.get(customer, share))  # type: ignore[index, call-overload]
+            now[customer] = max(share, now.get(customer, share))
         for customer in {*now, *self.best}:
             self.best[customer] = max(v for v in (self.best.get(customer), now.get(customer)) if v is not None)
             self.runs[customer] = self.runs.get(customer, 0) + 1
