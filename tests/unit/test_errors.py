@@ -12,7 +12,7 @@ CODES = {
     "ConfigurationError": ("DS-103", 2), "MissingExtraError": ("DS-104", 2), "SecretError": ("DS-201", 2),
     "SourceError": ("DS-301", 1), "TransientError": ("DS-302", 1), "StoreError": ("DS-303", 2),
     "NothingActiveError": ("DS-304", 2), "StreamBusyError": ("DS-401", 1), "LostStreamError": ("DS-402", 1),
-    "BatchFailedError": ("DS-403", 1), "ApplyBlockedError": ("DS-501", 1),
+    "BatchFailedError": ("DS-403", 1), "SupersededError": ("DS-404", 1), "ApplyBlockedError": ("DS-501", 1),
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from platform_of_test import PLATFORM
 
 from datasurface import *
+from datasurface import deidentified
 
 ID = Column("id", BigInt, key=True)
 CUSTOMERS = Dataset(
@@ -14,12 +15,8 @@ CUSTOMERS = Dataset(
 )
 ORDERS = Dataset("orders", columns=[ID, Column("customer", BigInt), Column("amount", Integer)])
 
-sales = Team(
-    "sales",
-    datastores=[
-        Datastore("crm", capture=Snapshot(SqliteDatabase("crm_db", path="crm.db")), datasets=[CUSTOMERS, ORDERS])
-    ],
-)
+crm = Datastore("crm", capture=Snapshot(SqliteDatabase("crm_db", path="crm.db")), datasets=[CUSTOMERS, ORDERS])
+sales = Team("sales", datastores=[crm], workspaces=[deidentified(crm, datasets=["customers"])])
 
 cleaning = Workspace(
     "cleaning",
@@ -67,11 +64,45 @@ warning = Workspace(
         ),
     ),
 )
+reporting = Workspace(
+    "reporting",
+    groups=[DatasetGroup("all", sinks=["clean.orders", "crm_deidentified.customers"])],
+    transformer=DataTransformer(
+        "report",
+        code=DbtProject("projects/report"),
+        output=Datastore(
+            "report",
+            datasets=[
+                Dataset(
+                    "cities",
+                    columns=[
+                        Column("city", String(20), key=True),
+                        Column("orders", Integer),
+                        Column("customers", Integer),
+                        Column("shares", BigInt),
+                    ],
+                )
+            ],
+        ),
+    ),
+)
 boards = Workspace(
     "boards",
-    groups=[DatasetGroup("all", sinks=["clean.orders", "peaks.customers", "alerts.customers"], history=History.FULL)],
+    groups=[
+        DatasetGroup(
+            "all",
+            sinks=[
+                "clean.orders",
+                "peaks.customers",
+                "alerts.customers",
+                "report.cities",
+                "crm_deidentified.customers",
+            ],
+            history=History.FULL,
+        )
+    ],
 )
-analytics = Team("analytics", workspaces=[warning, boards])
+analytics = Team("analytics", workspaces=[warning, reporting, boards])
 
 ecosystem = Ecosystem(
     "acme",

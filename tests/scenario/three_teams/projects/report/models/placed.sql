@@ -1,0 +1,1 @@
+select * from {{ source('all', 'clean_orders') }}
