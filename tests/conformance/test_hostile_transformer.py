@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -28,6 +29,7 @@ from datasurface import (
 )
 from datasurface.databases.base import Login
 from datasurface.databases.postgres.connect import parameters
+from datasurface.databases.postgres.roles import PostgresSecurity
 from datasurface.engine.batch import BatchResult, Outcome
 from datasurface.errors import ApplyBlockedError
 from datasurface.runtime.security import transformer_login
@@ -325,7 +327,15 @@ def test_who_holds_a_lock_of_the_platform_is_named(shop: Shop):
         pid = holder.info.backend_pid
         with pytest.raises(ApplyBlockedError) as caught, shop.bench.running.store.exclusive("something"):
             pass
-    assert caught.value.message == f"another process is busy with it: something (session {pid} of {own.user} holds it)"
+        with (
+            closing(PostgresSecurity(own)) as security,
+            pytest.raises(ApplyBlockedError) as waited,
+            security.turn("something", 0.1),
+        ):
+            pass
+    who = f"something (session {pid} of {own.user} holds it)"
+    assert caught.value.message == f"another process is busy with it: {who}"
+    assert waited.value.message == f"another process is busy with it for 0.1 s: {who}"
 
 
 def test_a_password_that_it_changed_locks_out_nobody_but_itself(shop: Shop):
@@ -337,3 +347,28 @@ def test_a_password_that_it_changed_locks_out_nobody_but_itself(shop: Shop):
     assert result.outcome is Outcome.FAILED
     assert "password authentication failed" in result.error
     assert shop.merged("honest") == (1, 0, 1)
+
+
+KILLED = """
+import os, signal
+
+def run(context):
+    rows = [("ann", 2)]
+    if {stage!r} != "before":
+        context.output("totals").write(rows)
+    if {stage!r} == "committed":
+        context._session.commit()
+    os.kill(os.getppid() if {stage!r} == "warden" else os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+"""
+
+
+def test_killed_at_any_moment_it_leaves_what_was_there(shop: Shop):
+    assert run_code(shop, "def run(context):\n    context.output('totals').write([('ann', 1)])\n").ok
+    for stage in ("before", "written", "committed", "warden"):
+        result = run_code(shop, KILLED.format(stage=stage))
+        assert result.outcome is Outcome.FAILED, stage
+        assert "signal 9 (SIGKILL) without a result" in result.error
+        assert shop.rows("SELECT * FROM reports_all.sums_totals") == [("ann", 1)]
+    assert run_code(shop, "def run(context):\n    context.output('totals').write([('ann', 3)])\n").ok
+    assert shop.rows("SELECT * FROM reports_all.sums_totals") == [("ann", 3)]

@@ -222,6 +222,8 @@ def test_no_secret_is_anywhere_but_where_secrets_are_kept(made: Project):
 def test_a_failing_run_says_what_failed_and_where(made: Project):
     """What is masked is still of use: the reason, the file, the line, and where the output is."""
     batches = made.json("history", "sums")["batches"]
+    assert "printed: ***" in Path(batches[0]["log"]).read_text()
+    assert batches[0]["log"] in made.run("explain", "sums").stdout.replace("\n", "")
     errors = [batch["error"] for batch in batches if batch["error"]]
     assert any("ValueError: no: *** at " in error and "adding.py:2" in error for error in errors)
     assert any("RuntimeError: x" in error for error in errors)

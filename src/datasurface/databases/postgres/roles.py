@@ -20,6 +20,7 @@ from datasurface.databases.base import Login
 from datasurface.databases.postgres import roles_sql
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.roles_catalog import read_catalog
+from datasurface.databases.postgres.sessions import holder_of
 from datasurface.databases.postgres.verifier import verifier
 from datasurface.databases.security import Catalog, Membership, Scope
 from datasurface.errors import ApplyBlockedError, SourceError
@@ -64,7 +65,10 @@ class PostgresSecurity:
                 raw.execute(f"SET LOCAL lock_timeout = {int(seconds * 1000)}".encode())
                 raw.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
             except pg.LockNotAvailable:
-                message = f"another process is busy with it for {seconds:g} s: {name}"
+                raw.rollback()
+                holder = holder_of(raw, name)
+                who = f" ({holder} holds it)" if holder else ""
+                message = f"another process is busy with it for {seconds:g} s: {name}{who}"
                 raise ApplyBlockedError(message, hint="run again when it has ended") from None
             raw.commit()
             try:
