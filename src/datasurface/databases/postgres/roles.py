@@ -20,10 +20,10 @@ from datasurface.databases.base import Login
 from datasurface.databases.postgres import roles_sql
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.roles_catalog import read_catalog
-from datasurface.databases.postgres.sessions import holder_of
+from datasurface.databases.postgres.sessions import busy
 from datasurface.databases.postgres.verifier import verifier
 from datasurface.databases.security import Catalog, Membership, Scope
-from datasurface.errors import ApplyBlockedError, SourceError
+from datasurface.errors import SourceError
 
 __all__ = ["PostgresSecurity"]
 
@@ -66,10 +66,7 @@ class PostgresSecurity:
                 raw.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
             except pg.LockNotAvailable:
                 raw.rollback()
-                holder = holder_of(raw, name)
-                who = f" ({holder} holds it)" if holder else ""
-                message = f"another process is busy with it for {seconds:g} s: {name}{who}"
-                raise ApplyBlockedError(message, hint="run again when it has ended") from None
+                raise busy(raw, name, f" for {seconds:g} s") from None
             raw.commit()
             try:
                 yield

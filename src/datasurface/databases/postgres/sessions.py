@@ -10,9 +10,9 @@ import psycopg
 
 from datasurface.databases.base import Login
 from datasurface.databases.postgres.connect import connect
-from datasurface.errors import DataSurfaceError
+from datasurface.errors import ApplyBlockedError, DataSurfaceError
 
-__all__ = ["end_sessions", "holder_of"]
+__all__ = ["busy", "end_sessions"]
 
 _LOGGER = logging.getLogger("datasurface.transform")
 _ANY = "SELECT FROM pg_catalog.pg_stat_activity WHERE usename = %s LIMIT 1"
@@ -53,7 +53,8 @@ def end_sessions(raw: psycopg.Connection[Any], login: Login) -> int:
         return 0
 
 
-def holder_of(raw: psycopg.Connection[Any], name: str) -> str:
-    """Return who holds the advisory lock of a name, in words; empty if nobody does any more."""
+def busy(raw: psycopg.Connection[Any], name: str, since: str = "") -> ApplyBlockedError:
+    """Return the error that tells that somebody else is in what an advisory lock of that name stands for, and who."""
     row = raw.execute(_HOLDER, [name]).fetchone()
-    return f"session {row[0]} of {row[1]}" if row else ""
+    who = f" (session {row[0]} of {row[1]} holds it)" if row else ""
+    return ApplyBlockedError(f"another process is busy with it{since}: {name}{who}", hint="run again when it has ended")

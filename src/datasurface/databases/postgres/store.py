@@ -35,8 +35,7 @@ from datasurface.databases.postgres.checks import PostgresChecker
 from datasurface.databases.postgres.connect import connect, explain, is_transient
 from datasurface.databases.postgres.copy import copy_in
 from datasurface.databases.postgres.proof import query_fault
-from datasurface.databases.postgres.sessions import holder_of
-from datasurface.errors import ApplyBlockedError
+from datasurface.databases.postgres.sessions import busy
 from datasurface.model.check import SqlCheck
 from datasurface.model.vocabulary import OutputMode
 from datasurface.names import shorten
@@ -410,12 +409,9 @@ class PostgresStore:
         with self.engine.connect() as connection:
             raw = _raw(connection)
             row = raw.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name]).fetchone()
-            holder = "" if row is None or row[0] else holder_of(raw, name)
-            raw.commit()
             if row is None or not row[0]:
-                who = f" ({holder} holds it)" if holder else ""
-                hint = "run again when it has ended"
-                raise ApplyBlockedError(f"another process is busy with it: {name}{who}", hint=hint)
+                raise busy(raw, name)
+            raw.commit()
             try:
                 yield
             finally:
