@@ -44,11 +44,12 @@ class TransformerBench:
         folder: ModelFolder,
         tables: BenchTables,
         reader: str,
-        again: Callable[[], AbstractContextManager[TransformerBench]],
+        again: Callable[[Mapping[str, Secret | str]], AbstractContextManager[TransformerBench]],
         variables: Callable[[Mapping[str, Secret | str]], Mapping[str, str]],
     ) -> None:
         self._folder = folder
         self._variables = variables
+        self._secrets: dict[str, Secret | str] = {}
         self._tables = tables
         self._schema = group_schema(reader, GROUP, _LIMIT)
         self._again = again
@@ -92,6 +93,7 @@ class TransformerBench:
             ConfigurationError: no transformer declares the credential.
         """
         environ = {**self._folder.environ, **self._variables(secrets)}
+        self._secrets.update(secrets)
         self._folder = dataclasses.replace(self._folder, environ=environ)
 
     def run(self) -> Cycle:
@@ -167,8 +169,7 @@ class TransformerBench:
         Raises:
             AssertionError: an output differs; the message shows how.
         """
-        with self._again() as fresh:
-            fresh._folder = dataclasses.replace(fresh._folder, environ=self._folder.environ)
+        with self._again(self._secrets) as fresh:
             for dataset, table in self._inputs.items():
                 fresh.given(dataset, self._tables.given(table))
             fresh.run()

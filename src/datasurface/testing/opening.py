@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets as random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -56,10 +56,10 @@ def open_bench(
     """
     if home is None:
         with temporary_home() as own:
-            again = open_bench(
+            bench_there = open_bench(
                 *workspaces, datastores=datastores, model=model, folder=folder, secrets=secrets, home=own
             )
-            with again as bench:
+            with bench_there as bench:
                 yield bench
         return
     ecosystem = load(model) if isinstance(model, Path | str) else model
@@ -68,16 +68,13 @@ def open_bench(
     name = f"bench_{random.token_hex(6)}"
     made = reduced(name, found, datastores, ecosystem)
     environ = {"DATASURFACE_HOME": str(home), **_variables(found, secrets or {})}
+
+    def again(others: Mapping[str, Secret | str]) -> AbstractContextManager[TransformerBench]:
+        now = {**(secrets or {}), **others}
+        return open_bench(*found, datastores=datastores, model=ecosystem, folder=place, secrets=now, home=home)
+
     with _applied(made, place, environ, home) as (opened, tables):
-        yield TransformerBench(
-            opened,
-            tables,
-            reader_name(found),
-            lambda: open_bench(
-                *found, datastores=datastores, model=ecosystem, folder=place, secrets=secrets, home=home
-            ),
-            lambda others: _variables(found, others),
-        )
+        yield TransformerBench(opened, tables, reader_name(found), again, lambda others: _variables(found, others))
 
 
 @contextmanager
