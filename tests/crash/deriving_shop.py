@@ -13,6 +13,7 @@ from datasurface import (
     DatasetGroup,
     Datastore,
     DataTransformer,
+    DbtProject,
     Ecosystem,
     History,
     Integer,
@@ -20,6 +21,7 @@ from datasurface import (
     String,
     Workspace,
 )
+from datasurface.model.transformer import Code
 
 CODE = """
 import os, signal
@@ -44,6 +46,13 @@ def run(context):
     context.output("doubled").write(rows[50:])
     kill_platform_at("written")
 """
+PROJECT = {
+    "dbt_project.yml": "name: doubling\nversion: '1.0'\n",
+    "requirements.txt": "dbt-core==1.11.16\ndbt-postgres==1.11.0\n",
+    "models/doubled.sql": """{{ config(materialized='table') }}
+select code, value * 2 as value from {{ source('in', 'shop_small') }}""",
+}
+SLOW = " cross join (select pg_sleep(300)) as pause"
 DOUBLED = Dataset("doubled", columns=[Column("code", String(20), key=True), Column("value", Integer)])
 
 
@@ -54,12 +63,15 @@ class DerivingShop(Shop):
     def ecosystem(self) -> Ecosystem:
         made = super().ecosystem()
         team = made.zones[0].teams[0]
-        code = DataTransformer("double", code=PythonModule("double:run"), output=Datastore("sums", datasets=[DOUBLED]))
+        code = DataTransformer("double", code=self.code(), output=Datastore("sums", datasets=[DOUBLED]))
         doubling = Workspace("doubling", groups=[DatasetGroup("in", sinks=["shop.small"])], transformer=code)
         wants = Workspace("wants", groups=[DatasetGroup("all", sinks=["sums.doubled"], history=History.FULL)])
         team = dataclasses.replace(team, workspaces=[*team.workspaces, doubling, wants])
         zone = dataclasses.replace(made.zones[0], teams=[team])
         return dataclasses.replace(made, zones=[zone])
+
+    def code(self) -> Code:
+        return PythonModule("double:run")
 
     def secrets(self) -> dict[str, str]:
         """Return the environment of every process of this platform, with the place of the logins that it makes."""
@@ -74,3 +86,11 @@ class DerivingShop(Shop):
 
     def expected(self) -> list[tuple[object, ...]]:
         return self.rows_of(self.source, "SELECT code, value * 2 FROM small ORDER BY code")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProjectShop(DerivingShop):
+    """The same, by a dbt project in the model folder."""
+
+    def code(self) -> Code:
+        return DbtProject("project")
