@@ -33,9 +33,9 @@ from datasurface.release.job import (
 from datasurface.secrets.files import FileStore
 from datasurface.secrets.keyring import Keyring
 from datasurface.security.access import Access
-from datasurface.security.desired import Wanted
 from datasurface.security.sync import SecurityPlan, Synced, plan, sync
 from datasurface.security.vault import Vault
+from datasurface.security.wanted import Wanted
 from datasurface.store.schema_version import PlatformIdentity, create_statements, enroll
 
 LIMIT = 63

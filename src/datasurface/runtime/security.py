@@ -22,9 +22,9 @@ from datasurface.release.job import PlatformSpec, TransformerSpec
 from datasurface.runtime.local.place import give_to_owner
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.security.access import Access
-from datasurface.security.desired import Wanted
 from datasurface.security.sync import Synced, sync
 from datasurface.security.vault import Vault
+from datasurface.security.wanted import Wanted
 from datasurface.store.releases import active_digest
 
 __all__ = ["keep_access", "open_access", "transformer_login", "workspace_login"]

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from datasurface.databases.security import SecurityStore
 from datasurface.errors import SourceError, StoreError, TransientError
 from datasurface.security.change import Change
-from datasurface.security.desired import Wanted
 from datasurface.security.vault import Vault
+from datasurface.security.wanted import Wanted
 from datasurface.store.access import RecordedChange, record
 from datasurface.store.schema_version import PlatformIdentity
 

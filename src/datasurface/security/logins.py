@@ -15,8 +15,8 @@ from datasurface.databases.security import Catalog, SecurityStore
 from datasurface.names import RoleNames
 from datasurface.secrets.base import Secret
 from datasurface.security.change import Change, Phase
-from datasurface.security.desired import LoginRole
 from datasurface.security.vault import Vault
+from datasurface.security.wanted import LoginRole
 from datasurface.store.access import IssuedLogin
 
 __all__ = ["GRACE", "LoginState", "Step", "login_changes", "login_states", "new_secret", "step_of"]

@@ -13,12 +13,13 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from datasurface.databases.security import Catalog
+from datasurface.databases.security import Catalog, SecurityStore
 from datasurface.security.access import TURN_SECONDS, Access, Trail
 from datasurface.security.change import Change, Phase
-from datasurface.security.desired import Desired, Wanted, desired_state, login_roles, mark_of, scope_of
+from datasurface.security.desired import Desired, desired_state
 from datasurface.security.diff import changes
 from datasurface.security.logins import LoginState, Step, login_changes, login_states, step_of
+from datasurface.security.wanted import Wanted, login_roles, mark_of, scope_of
 from datasurface.store import access
 from datasurface.store.schema_version import create_statements, enroll
 
@@ -261,7 +262,9 @@ class _Work:
         store, schema = self.access_to.store, self.access_to.wanted.schema
         names = {change.role for change in drops}
         with store.engine.begin() as connection:
-            store.run(connection, [store.disable(name) for name in sorted(names) if found.catalog.roles[name].login])
+            shut = [name for name in sorted(names) if found.catalog.roles[name].login]
+            store.run(connection, [store.disable(name) for name in shut])
+            self.trail.record(connection, [_shut(store, name) for name in shut])
             issued = [one for one in access.issued_logins(connection, schema).values() if one.role in names]
         for one in issued:
             self.access_to.vault.remove(one.credential)
@@ -277,6 +280,11 @@ class _Work:
             waiting=(*self.waiting.values(), *self.blocked.values()),
             unsafe=tuple(self.refused.values()),
         )
+
+
+def _shut(store: SecurityStore, name: str) -> Change:
+    statements = (store.disable(name),)
+    return Change(phase=Phase.DROPS, action="disable", target=f"login {name}", statements=statements)
 
 
 def _owns(found: SecurityPlan, wanted: Wanted, ground: Sequence[Change]) -> bool:

@@ -21,8 +21,9 @@ from datasurface.names import RoleNames
 from datasurface.release.job import ReaderSpec
 from datasurface.release.readers import covers
 from datasurface.security.change import Change
-from datasurface.security.desired import Desired, Wanted, desired_state, mark_of, scope_of
+from datasurface.security.desired import Desired, desired_state
 from datasurface.security.diff import changes
+from datasurface.security.wanted import Wanted, mark_of, scope_of
 from security_bench import spec_of
 
 GOLDEN = Path(__file__).parent / "access.sql"
