@@ -26,11 +26,13 @@ class QueryLineage:
         unknown: Tables that it names and that are none of the relations, as it names them, sorted.
         columns: For each column of its answer the columns that its values are computed from, as `store.dataset.column`,
             sorted; none if its answer cannot be told.
+        complete: Whether these are all columns of its answer: the database makes up names for those without one.
         problem: Why it could not be read; empty if it could.
     """
 
     unknown: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    complete: bool = True
     problem: str = ""
 
 

@@ -122,7 +122,7 @@ _TRANSFORMERS = {
     "DS-X005": CodeInfo(_E, "a kind of code that nothing installed runs"),
     "DS-X006": CodeInfo(_E, "code from elsewhere that is not pinned"),
     "DS-X007": CodeInfo(_E, "a query that reads what is no input"),
-    "DS-X008": CodeInfo(_W, "a query that cannot be read for its lineage"),
+    "DS-X008": CodeInfo(_I, "a query that cannot be read for its lineage"),
 }
 _DEIDENTIFICATION = {
     "DS-I001": CodeInfo(_E, "a key that would not be unique once it is de-identified"),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["query_reader", "read_query"]
 
 _DIALECT = "postgres"
+_UNNAMED = re.compile(r"_col_\d+\Z")
+"""What sqlglot calls a column without a name."""
 _TOKEN = re.compile(r"<Token token_type: [^,]*, text: (.*?), line: .*?>", re.DOTALL)
 
 
@@ -44,7 +46,9 @@ def read_query(text: str, relations: Sequence[Relation]) -> QueryLineage:
     if whole:
         return QueryLineage(problem=f"it uses whole rows of {', '.join(sorted(whole))} as values")
     try:
-        return QueryLineage(columns=_columns(query, relations))
+        found = _columns(query, relations)
+        named = {name: origins for name, origins in found.items() if not _UNNAMED.match(name)}
+        return QueryLineage(columns=named, complete=len(named) == len(found))
     except (SqlglotError, RecursionError, KeyError, ValueError) as error:
         return QueryLineage(problem=_said(error))
 

@@ -51,6 +51,11 @@ def test_columns_come_from_columns(query: str) -> None:
     assert read_query(query, RELATIONS) == QueryLineage(columns=MADE_OF[query])
 
 
+def test_columns_without_a_name_are_named_by_the_database() -> None:
+    found = read_query("SELECT customer, count(*) FROM shop_orders GROUP BY 1", RELATIONS)
+    assert found == QueryLineage(columns={"customer": (CUSTOMER,)}, complete=False)
+
+
 @pytest.mark.parametrize(
     ("query", "unknown"),
     [

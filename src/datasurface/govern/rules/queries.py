@@ -46,7 +46,7 @@ def _views(query: ReadQuery) -> list[str]:
 def _columns(query: ReadQuery, path: str) -> Iterator[Finding]:
     given = query.lineage.columns
     output = next((d for d in query.transformer.output.datasets if d.name == query.dataset), None)
-    if not given or output is None:
+    if not given or not query.lineage.complete or output is None:
         return
     for column in output.columns:
         if column.name not in given:
