@@ -12,7 +12,7 @@ import csv
 import io
 import math
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -90,13 +90,15 @@ class _Packer:
 
     dataset: str
     columns: tuple[str, ...]
+    values_of: Callable[[dict[str, Value]], tuple[Value, ...]]
     rows: list[tuple[Value, ...]] = field(default_factory=list)
     parts: int = 0
 
     @classmethod
     def of(cls, table: type[Table]) -> _Packer:
         """Return one for a table."""
-        return cls(table.published, tuple(table.metadata.tables[table.__tablename__].columns.keys()))
+        names = tuple(table.metadata.tables[table.__tablename__].columns.keys())
+        return cls(table.published, names, itemgetter(*names))
 
     @property
     def full(self) -> bool:
@@ -105,7 +107,7 @@ class _Packer:
 
     def add(self, values: dict[str, Value]) -> None:
         """Add a row."""
-        self.rows.append(itemgetter(*self.columns)(values))
+        self.rows.append(self.values_of(values))
 
     def take(self) -> ArchivePart:
         """Return what was gathered, and begin again."""
@@ -117,6 +119,6 @@ class _Packer:
 def _packed(rows: Iterable[tuple[Value, ...]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerows([[_NOTHING if value is None else value for value in row] for row in rows])
+    writer.writerows([_NOTHING if value is None else value for value in row] if None in row else row for row in rows)
     readable = text.getvalue().replace("\0", "\N{REPLACEMENT CHARACTER}")
     return zlib.compress(readable.encode(errors="replace"), _FAST)
