@@ -14,7 +14,8 @@ test: $(VENV)/.dev ## set everything up and run the tests that take no long time
 
 test-15: $(VENV)/.dev ## what runs on a server, on PostgreSQL 15 (Debian's package postgresql-15)
 	DATASURFACE_TEST_SERVERS=15 $(PYTEST) -m "not slow" tests/conformance/test_engine_*.py \
-		tests/conformance/test_hostile_transformer.py tests/conformance/test_security_*.py tests/property tests/crash \
+		tests/conformance/test_hostile_transformer.py tests/conformance/test_security_*.py \
+		tests/conformance/test_transformers.py tests/conformance/test_transformer_changes.py tests/property tests/crash \
 		tests/scenario/test_main_path.py tests/scenario/test_audit.py
 
 test-slow: $(VENV)/.dev ## the slow tests, on PostgreSQL 18 and 15
