@@ -131,6 +131,7 @@ ANSWERS: dict[int, list[tuple[object, ...]]] = {
         ("acme/sales", "main", "crm"),
         ("acme/sales", "main", "margins"),
     ],
+    24: [("crm", "orders", "amount", "Decimal(12, 2)", "")],
 }
 """The answers to the questions that the model alone can answer."""
 
