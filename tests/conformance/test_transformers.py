@@ -216,8 +216,8 @@ def test_a_run_that_another_overtook_between_looking_and_beginning_makes_nothing
     context = shop.bench.runner.context(*shop.bench.running.job("sums"))
     shop.merged("sums")
     late = run_batch(context)
-    assert (late.outcome, late.batch_id) == (Outcome.BUSY, 2)
-    assert "another run has just merged" in late.error
+    assert (late.outcome, late.batch_id) == (Outcome.MERGED, 2)
+    assert "is merged already" in late.error
     assert shop.rows("SELECT batch_id, state FROM ds_yellow.batches WHERE stream = 'sums' ORDER BY 1") == [
         (1, "merged"),
         (2, "abandoned"),

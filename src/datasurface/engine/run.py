@@ -125,7 +125,8 @@ class _Run:
         except (LostStreamError, StreamBusyError, ConfigurationError):
             raise
         except SupersededError as superseded:
-            return self._settle(BatchState.ABANDONED, Outcome.BUSY, superseded.message)
+            # Consumers see what it would have made.
+            return self._settle(BatchState.ABANDONED, Outcome.MERGED, superseded.message)
         except ParkedError as parked:
             self._results = parked.results
             return self._settle(BatchState.PARKED, Outcome.PARKED, str(parked))
