@@ -226,7 +226,7 @@ class TransformerSource:
         last = Combination.of_position(position_of(connection, self._host.schema, self._job.stream))
         counting = frozenset(self._transformer.triggers)
         if last is not None and last.triggers(counting) == combination.triggers(counting):
-            raise SupersededError(f"what stream {self._job.stream!r} makes of these inputs is merged already, by another run")
+            raise SupersededError(f"what stream {self._job.stream!r} makes of these inputs is merged already")
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
