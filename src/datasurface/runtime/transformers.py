@@ -18,7 +18,7 @@ from datasurface.secrets.masking import masked
 from datasurface.store.ledger import UNFINISHED, last_batch
 from datasurface.store.streams import position_of
 from datasurface.transform.combination import Combination
-from datasurface.transform.source import CodeHost, combination_of
+from datasurface.transform.host import CodeHost, combination_of
 
 __all__ = ["Nothing", "host_of", "nothing_to_do"]
 

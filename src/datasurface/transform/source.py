@@ -6,140 +6,42 @@ what they had.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from datasurface.databases.base import Feed, Login, Reading, Source, SourceTable
-from datasurface.databases.code import CodeDatabase, Moment
-from datasurface.databases.merge import MergeStore
-from datasurface.errors import ConfigurationError, DataSurfaceError, MissingExtraError, SourceError, SupersededError
-from datasurface.model.infrastructure import Credential
+from datasurface.databases.base import Feed, Login, Reading, SourceTable
+from datasurface.databases.code import Moment
+from datasurface.errors import ConfigurationError, MissingExtraError, SourceError, SupersededError
 from datasurface.model.transformer import ContainerImage, SystemCode
 from datasurface.model.vocabulary import History, OutputMode
-from datasurface.release.job import Changed, JobDataset, JobSpec, TransformerSpec
-from datasurface.secrets.base import Secret
+from datasurface.release.job import Changed, JobDataset, JobSpec
 from datasurface.store.ledger import last_batch
-from datasurface.store.streams import DatasetState, changed_batches, dataset_states, position_of
+from datasurface.store.streams import DatasetState, dataset_states, position_of
 from datasurface.transform.account import account_for, require_reachable
 from datasurface.transform.base import Launch, Place, kind_of
 from datasurface.transform.combination import Combination
 from datasurface.transform.container import ContainerRunner, container_run
 from datasurface.transform.context import TransformerContext
 from datasurface.transform.ending import limits_of, require_success
+from datasurface.transform.host import CodeHost, combination_of, transformer_of
 from datasurface.transform.instruction import InputState, Instruction
 from datasurface.transform.process import private_folder, run_process
 from datasurface.transform.standins import stand_ins
 from datasurface.transform.system import SystemRun, system_function
 
-__all__ = ["CodeHost", "TransformerSource", "combination_of"]
+__all__ = ["TransformerSource"]
 
 _PACKAGE = Path(__file__).parents[1]
 _LOCK_WAIT = 5.0
 """Seconds that the platform waits for its own output tables; whoever holds them is left from an earlier run."""
 _IDLE = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeHost:
-    """What running code needs of the platform.
-
-    Attributes:
-        store: The merge database.
-        database: What it does for code.
-        schema: The platform's schema.
-        release: The active release's digest.
-        tables: Opens the merge database as a source, to take the output tables.
-        login: Returns the code's own login; asked at the moment of use.
-        role: The role of that login, which may write output tables.
-        secrets: Returns the declared secrets of a transformer; asked at the moment of use.
-        hide: Takes secrets out of a text.
-        record: Opens the lasting record of what the code of a stream's batch prints.
-        folder: The model folder; None where there is none.
-        cache: A private folder that lasts.
-        platform: The running platform, handed to system code.
-        own_login: Returns the platform's login, for system code.
-        secret: Returns the secret of a credential with which code is fetched.
-        containers: Runs containers; None where nothing does.
-    """
-
-    store: MergeStore
-    database: CodeDatabase
-    schema: str
-    release: str
-    tables: Callable[[], Source]
-    login: Callable[[], Login]
-    role: str | None
-    secrets: Callable[[], Mapping[str, Secret]]
-    hide: Callable[[str], str]
-    record: Callable[[JobSpec, int], AbstractContextManager[Callable[[str], None]]]
-    folder: Path | None
-    cache: Path
-    platform: object
-    own_login: Callable[[], Login]
-    secret: Callable[[Credential], Secret]
-    containers: ContainerRunner | None = None
-
-
-def combination_of(host: CodeHost, job: JobSpec, connection: Connection) -> Combination:
-    """Return what a run of a transformer would see now, at the moment of a connection's transaction."""
-    spec = _spec(job)
-    changed = changed_batches(connection, host.schema)
-    streams = sorted({i.stream for i in spec.inputs})
-    return Combination(
-        inputs={name: changed.get(name) for name in streams},
-        code=_code_digest(host, job),
-        release=host.release if isinstance(spec.code, SystemCode) else "",
-    )
-
-
-def _code_digest(host: CodeHost, job: JobSpec) -> str:
-    spec = _spec(job)
-    place = Place(folder=host.folder, cache=host.cache, work=host.cache)
-    parts = [job.job_digest, _version(spec, place, host)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _version(spec: TransformerSpec, place: Place, host: CodeHost) -> str:
-    """Return the version of code outside the model; of what cannot run here none, and its run says why.
-
-    Where the output depends on the secrets, another secret is another version.
-    """
-    if isinstance(spec.code, SystemCode):
-        return ""
-    try:
-        kind = kind_of(spec.code)
-        version = kind.version(spec.code, place)
-    except ConfigurationError:
-        return ""
-    return f"{version}\n{_fingerprint(host)}" if getattr(kind, "secret_bound", False) and spec.secrets else version
-
-
-def _fingerprint(host: CodeHost) -> str:
-    """Return what changes with the declared secrets and tells nothing of them; empty while they cannot be read.
-
-    Then the run, which needs them, says why.
-    """
-    try:
-        found = {name: secret.pieces() for name, secret in host.secrets().items()}
-    except DataSurfaceError:
-        return ""
-    return hmac.new(json.dumps(found, sort_keys=True).encode(), b"datasurface: which secrets", "sha256").hexdigest()
-
-
-def _spec(job: JobSpec) -> TransformerSpec:
-    if job.transformer is None:
-        raise ValueError(f"stream {job.stream} is no transformer's output")
-    return job.transformer
 
 
 def _whole_from(state: DatasetState | None) -> int | None:
@@ -156,7 +58,7 @@ class TransformerSource:
         self._host = host
         self._anew = anew
         self._job = job
-        self._transformer = _spec(job)
+        self._transformer = transformer_of(job)
 
     def tables(self, schema: str | None) -> Sequence[SourceTable]:
         """Return the output tables there are."""
