@@ -92,6 +92,21 @@ def test_a_stolen_password_ends_at_once_with_its_sessions(bench: SecurityBench) 
     assert bench.drift() == []
 
 
+def test_a_session_that_is_older_than_an_earlier_rotation_ends_too(bench: SecurityBench) -> None:
+    turned(bench, CODE)
+    with bench.connect(*secret(bench)) as thief:
+        bench.now = NOW + 2 * GRACE
+        turned(bench, CODE)
+        with bench.connect(*secret(bench)) as second:
+            (done,) = turned(bench, CODE, now=True)
+            assert done.ended == 2
+            for session in (thief, second):
+                with pytest.raises(psycopg.OperationalError):
+                    session.execute("SELECT 1")
+    with bench.connect(*secret(bench)):
+        assert bench.drift() == []
+
+
 def test_an_unknown_login_is_named_with_those_that_are_known(bench: SecurityBench) -> None:
     with pytest.raises(ConfigurationError, match=r"no login 'yellow\.transformer\.nobody'") as caught:
         turned(bench, "yellow.transformer.nobody")

@@ -1,7 +1,7 @@
 """Give logins new passwords without an interruption: the idle one of a role's two gets it, proves it, and takes over.
 
-The former login goes on working for `GRACE`, for jobs that looked its password up before; a compromised one is disabled
-at once, and its sessions are ended.
+The former login goes on working for `GRACE`, for jobs that looked its password up before. After a theft it is disabled
+as soon as the new one has taken over, and all sessions of both are ended. What the store hands out always logs in.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Rotated:
         credential: The name under which stores keep the secret.
         login: The login that is in use now; None if nothing was done.
         former: The one that was.
-        ended: How many of the former login's sessions were ended.
+        ended: How many sessions of the role's two logins were ended.
         reason: Why nothing was done; empty if it was.
     """
 
@@ -65,7 +65,7 @@ def rotate(
         access_to: The database.
         credentials: Those to rotate, by the names of their credentials; all if empty.
         older_than: How old a password has to be.
-        now: Whether the former logins end at once, with their sessions, instead of after `GRACE`.
+        now: Whether the former logins end at once instead of after `GRACE`, with all sessions of both logins.
         told: Hears of every credential before it is rotated.
 
     Raises:
@@ -104,9 +104,10 @@ class _Rotation:
         if reason:
             return Rotated(credential=credential, reason=reason)
         former = state.active
+        ended = self._clear(state) if self.now else 0
         step = self._issue(state)
-        ended = self._end(former) if self.now and former is not None else 0
-        self._take_over(step)
+        self.access_to.vault.promote([credential])
+        ended += self._take_over(step)
         return Rotated(credential=credential, login=step.user, former=former, ended=ended)
 
     def _too_early(self, state: LoginState, moment: datetime) -> str:
@@ -142,20 +143,29 @@ class _Rotation:
             )
         return step
 
-    def _end(self, former: str) -> int:
-        """Disable a login at once, and end its sessions: those that began meanwhile too."""
+    def _clear(self, state: LoginState) -> int:
+        """End what is left of the idle login's sessions, which began with a password that somebody may know."""
         store = self.access_to.store
         with store.engine.begin() as connection:
-            store.run(connection, [store.disable(former)])
-            self._record(connection, "disable", former, "at once, with its sessions")
-        with store.engine.begin() as connection:
-            return store.end_sessions(connection, former, self.found.catalog)
+            store.run(connection, [store.disable(state.idle)])
+            self._record(connection, "disable", state.idle, "until it has its new password, with its sessions")
+        return self._end(state.idle)
 
-    def _take_over(self, step: Step) -> None:
-        """Make the new password the one that jobs find."""
-        self.access_to.vault.promote([step.state.login.credential])
+    def _take_over(self, step: Step) -> int:
+        """Remember which login jobs find; if it is `now`, end the other one and return how many sessions it had."""
+        store, schema = self.access_to.store, self.access_to.wanted.schema
+        others = [name for name in step.state.names if name != step.user] if self.now else []
+        with store.engine.begin() as connection:
+            access.save_login(connection, schema, [step.issued(self.access_to.clock())])
+            for name in others:
+                store.run(connection, [store.disable(name)])
+                self._record(connection, "disable", name, "at once, with its sessions")
+        return sum(self._end(name) for name in others)
+
+    def _end(self, login: str) -> int:
+        """End the sessions of a login that is disabled: those that began meanwhile too."""
         with self.access_to.store.engine.begin() as connection:
-            access.save_login(connection, self.access_to.wanted.schema, [step.issued(self.access_to.clock())])
+            return self.access_to.store.end_sessions(connection, login, self.found.catalog)
 
     def _record(self, connection: Connection, action: str, login: str, detail: str) -> None:
         change = Change(phase=Phase.LOGINS, action=action, target=f"login {login}", detail=detail)

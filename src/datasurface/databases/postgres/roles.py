@@ -28,7 +28,7 @@ from datasurface.errors import SourceError
 __all__ = ["PostgresSecurity"]
 
 _END = """
-SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE usename = %s
 """
 
 
