@@ -285,3 +285,60 @@ def test_code_that_is_not_there_is_a_failed_batch(shop: Shop):
     assert "the image sums:1 is run by deploy targets only" in result.error
     states = "SELECT DISTINCT state FROM ds_yellow.batches WHERE stream = 'sums'"
     assert shop.rows(states) == [("failed",)]
+
+
+def test_a_changed_module_that_the_code_imports_is_other_code(shop: Shop):
+    (shop.folder / "add_up.py").write_text(
+        "from sums_of import rows\n\ndef run(c):\n    c.output('totals').write(rows())\n"
+    )
+    (shop.folder / "sums_of.py").write_text("def rows():\n    return [('one', 1)]\n")
+    shop.open(deriving(shop, adding()))
+    shop.merged()
+    assert shop.merged("sums") == (1, 0, 0)
+    (shop.folder / "sums_of.py").write_text("def rows():\n    return [('one', 2)]\n")
+    assert shop.merged("sums") == (0, 1, 0)
+
+
+def test_where_history_begins_anew_everything_is_given_as_new(shop: Shop):
+    (shop.folder / "add_up.py").write_text(CHANGES)
+    shop.open(deriving(shop, adding(PythonModule("other:run"))))
+    shop.merged()
+    shop.bench.apply(deriving(shop, adding(mode=OutputMode.CHANGES), history=History.FULL))
+    assert shop.merged("sums") == (3, 0, 0), "the history of the orders begins with their next batch"
+    shop.do("DELETE FROM orders WHERE id = 2")
+    shop.merged()
+    assert shop.merged("sums") == (0, 0, 1)
+    assert totals(shop) == [("1", 10), ("3", 7)]
+
+
+def test_a_new_cycle_with_a_source_starts_and_goes_around_once(shop: Shop):
+    code = """
+def first(c):
+    back = sum(1 for _ in c.input("back.totals").rows())
+    c.output("totals").write((str(i), back) for i, _, _ in c.input("shop.orders").rows())
+
+def second(c):
+    c.output("totals").write(c.input("sums.totals").rows())
+"""
+    (shop.folder / "ring.py").write_text(code)
+    made = deriving(shop, adding(PythonModule("ring:first")))
+    team = made.zones[0].teams[0]
+    reports, own = team.workspaces
+    own = dataclasses.replace(own, groups=[*own.groups, DatasetGroup("back", sinks=["back.totals"])])
+    output = Datastore("back", datasets=[TOTALS])
+    second = Workspace(
+        "returning",
+        groups=[DatasetGroup("in", sinks=["sums.totals"])],
+        transformer=DataTransformer("second", code=PythonModule("ring:second"), output=output),
+    )
+    zone = dataclasses.replace(made.zones[0], teams=[dataclasses.replace(team, workspaces=[reports, own, second])])
+    shop.open(dataclasses.replace(made, zones=[zone]))
+    assert shop.run("back").outcome is Outcome.WAITING
+    shop.merged()
+    assert shop.merged("sums") == (3, 0, 0)
+    assert shop.merged("back") == (3, 0, 0)
+    assert shop.run("sums").batch_id is None, "what comes back alone is no reason to run"
+    shop.do("DELETE FROM orders WHERE id = 2")
+    shop.merged()
+    shop.merged("sums")
+    assert totals(shop) == [("1", 3), ("3", 3)]

@@ -8,6 +8,7 @@ Pure, and its time grows with the model's size only; knows no database's abiliti
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from datasurface.graph.assign import Placement, place_groups
 from datasurface.graph.index import DatasetKey, Index, IndexedGroup, index_of
@@ -22,6 +23,7 @@ from datasurface.graph.nodes import (
     StreamKind,
     TransformerNode,
 )
+from datasurface.graph.order import acyclic
 from datasurface.graph.requirements import (
     Demand,
     asked_datasets,
@@ -51,7 +53,7 @@ def build_graph(ecosystem: Ecosystem) -> Graph:
     demand = derive_demand(index, placement)
     served = _served_groups(index, placement, demand)
     streams = sorted(_streams(index, demand, _asks(served, demand)), key=lambda s: (s.platform, s.name))
-    transformers = tuple([_transformer(index, demand, run) for run in sorted(demand.runs)])
+    transformers = _following([_transformer(index, demand, run) for run in sorted(demand.runs)])
     exports = tuple([e for platform, group in served if (e := _export(index, demand, platform, group)).sinks])
     asked = asked_datasets(index)
     return Graph(
@@ -163,6 +165,15 @@ def _transformer(index: Index, demand: Demand, run: tuple[str, str]) -> Transfor
         outputs=(output,),
         priority=demand.runs[run],
     )
+
+
+def _following(nodes: Sequence[TransformerNode]) -> tuple[TransformerNode, ...]:
+    """Return the transformers with what each follows; of a cycle, not what comes back to where a source enters."""
+    inputs: dict[str, dict[str, tuple[str, ...]]] = {}
+    for node in nodes:
+        inputs.setdefault(node.platform, {}).update(dict.fromkeys(node.outputs, node.inputs))
+    followed = {platform: acyclic(streams) for platform, streams in inputs.items()}
+    return tuple([replace(n, triggers=tuple(sorted(followed[n.platform][n.outputs[0]]))) for n in nodes])
 
 
 def _export(index: Index, demand: Demand, platform: str, group: IndexedGroup) -> Export:

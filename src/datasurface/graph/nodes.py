@@ -98,6 +98,8 @@ class TransformerNode:
     """Names of the streams it reads, sorted; its own output among them if it refers to itself."""
     outputs: tuple[str, ...]
     """Names of the streams of its output."""
+    triggers: tuple[str, ...] = ()
+    """Names of the streams that it follows, sorted: its inputs without those that come back to it in a cycle."""
     priority: Priority
 
 

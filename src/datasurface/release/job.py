@@ -146,7 +146,8 @@ class TransformerSpec(Noun):
         workspace: The workspace that it belongs to, which also names its login and its output schema.
         secrets: The credentials it gets, by the name it knows them under.
         inputs: What it reads, sorted by group, datastore and dataset; its own output among them if it refers to itself.
-        triggers: The streams whose changes make it run, sorted: its inputs without itself.
+        triggers: The streams whose changes make it run, and that it waits for, sorted: its inputs without itself, and
+            without those that come back to it in a cycle.
         unused: Datasets of its output that nobody consumes; what it writes there is dropped.
         user: The system user that its code runs as on the platform's machine; None for the platform's own.
     """

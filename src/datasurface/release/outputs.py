@@ -90,7 +90,7 @@ def _transformer(
         params=transformer.params,
         resources=_resources(transformer, node.workspace.name, platform),
         inputs=sorted(inputs, key=lambda i: (i.group, i.datastore, i.dataset)),
-        triggers=sorted(set(node.inputs) - set(node.outputs)),
+        triggers=node.triggers,
         unused=[d.name for d in transformer.output.datasets if d.name not in consumed],
         user=platform.code_user,
     )

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
+from datasurface.graph.order import acyclic
 from datasurface.model.vocabulary import Priority
 from datasurface.release.job import JobSpec
 
-__all__ = ["Dispatch", "acyclic"]
+__all__ = ["Dispatch"]
 
 _RANKS = {Priority.LOW: 0, Priority.MEDIUM: 1, Priority.HIGH: 2, Priority.CRITICAL: 3}
 _AGE = timedelta(minutes=1)
@@ -106,31 +107,3 @@ class Dispatch:
     def _is_free(self, container: str, stream: str) -> bool:
         job, _ = self._queued[stream]
         return self._load[container] < max(1, self._limits.get(container, job.connections))
-
-
-def acyclic(after: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-    """Return each stream's inputs without those that would close a cycle; the same ones each time."""
-    kept: dict[str, set[str]] = {}
-    path: dict[str, list[str]] = {}
-    for root in sorted(after):
-        if root not in kept:
-            _enter(root, after, kept, path)
-        while path:
-            stream, left = next(reversed(path.items()))
-            if not left:
-                del path[stream]
-                continue
-            source = left.pop()
-            if source in path:
-                continue
-            kept[stream].add(source)
-            if source not in kept:
-                _enter(source, after, kept, path)
-    return {stream: frozenset(inputs) for stream, inputs in kept.items()}
-
-
-def _enter(
-    stream: str, after: Mapping[str, Collection[str]], kept: dict[str, set[str]], path: dict[str, list[str]]
-) -> None:
-    kept[stream] = set()
-    path[stream] = sorted(after.get(stream, ()), reverse=True)

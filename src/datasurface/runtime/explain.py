@@ -79,7 +79,7 @@ def explain(model: ModelFolder, stream: str) -> list[Explanation]:
                 stream=stream,
                 exists=tuple(_why(model, facts if active else None, spec.name, stream)),
                 reads=tuple(_reads(job)),
-                now=tuple(_now(model, spec, job, status, wanted=wanted is not None)),
+                now=(*_waits(job, facts), *_now(model, spec, job, status, wanted=wanted is not None)),
                 status=status,
             )
         )
@@ -191,6 +191,15 @@ def _transforms(spec: TransformerSpec, every: Every) -> Iterator[str]:
         yield f"input {name} of group {group}"
     for name in spec.unused:
         yield f"its output {name} is dropped: nobody consumes it"
+
+
+def _waits(job: JobSpec, facts: PlatformFacts | None) -> Iterator[str]:
+    """Yield which inputs a transformer waits for: those that were never merged."""
+    if job.transformer is None or facts is None:
+        return
+    never = [s for s in job.transformer.triggers if s not in facts.streams or facts.streams[s].read_at is None]
+    if never:
+        yield f"it waits for its input {', '.join(never)}, which was never merged"
 
 
 def _now(

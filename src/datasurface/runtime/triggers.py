@@ -6,16 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from datasurface.release.job import Changed, JobSpec
-from datasurface.runtime.dispatch import acyclic
 
 __all__ = ["Triggers"]
 
 
 class Triggers:
-    """The transformers of a release that run on change, by what changes.
-
-    Of a cycle one edge is left out, as for the order of runs: the change is read with the next run.
-    """
+    """The transformers of a release that run on change, by what changes."""
 
     def __init__(self) -> None:
         self._dependents: dict[str, list[str]] = {}
@@ -28,7 +24,7 @@ class Triggers:
         """Return the triggers of a release's jobs."""
         made = cls()
         derived = {job.stream: job for job in jobs if job.transformer is not None}
-        inputs = acyclic({name: job.transformer.triggers for name, job in derived.items() if job.transformer})
+        inputs = {name: job.transformer.triggers for name, job in derived.items() if job.transformer is not None}
         made.all = tuple(sorted(name for name, job in derived.items() if isinstance(job.capture.every, Changed)))
         for stream in made.all:
             for source in sorted(inputs.get(stream, ())):

@@ -163,7 +163,11 @@ class Input(Reader):
         self._require_history("what changed")
         self._require_key()
         previous = self._state.previous if self._state.comparable else None
-        query = self._session.changes(self._history, self._declared.columns, previous)
+        if previous is None:
+            # Not from the history, which may be empty though there are rows: it begins with the next batch.
+            query = f"SELECT {self._session.names(self.columns)}, 'I' AS ds_op FROM {self.relation}"
+        else:
+            query = self._session.changes(self._history, self._declared.columns, previous)
         return Changes(f"({query}) AS changes", self._declared.columns, self._session, before=self._before(previous))
 
     def _before(self, previous: int | None) -> Reader | None:

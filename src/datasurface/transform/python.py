@@ -14,6 +14,7 @@ from datasurface.errors import ConfigurationError
 from datasurface.model.transformer import Code, PythonModule
 from datasurface.transform.base import Launch, Place
 from datasurface.transform.context import TransformerContext
+from datasurface.transform.modules import files_of
 
 __all__ = ["PythonModuleKind", "function_of"]
 
@@ -22,16 +23,14 @@ class PythonModuleKind:
     """Runs in the platform's own interpreter."""
 
     def version(self, code: Code, place: Place) -> str:
-        """Return the digest of the module, or of the package it is in, if that is in the model folder.
+        """Return the digest of the module, its package and what they import, as far as that is in the model folder.
 
-        There it changes without a release. Other modules of the folder that it imports are not looked at.
+        There it changes without a release.
         """
         if place.folder is None:
             return ""
-        top = place.folder / _entry(code)[0].partition(".")[0]
-        files = sorted(top.rglob("*.py")) if (top / "__init__.py").is_file() else [top.with_suffix(".py")]
         digest = hashlib.sha256()
-        for path in [file for file in files if file.is_file()]:
+        for path in files_of(_entry(code)[0], place.folder):
             digest.update(f"{path.relative_to(place.folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
