@@ -212,6 +212,35 @@ def test_what_does_not_fit_is_refused_by_column(bench: Bench) -> None:
         list(reader.rows())
 
 
+@pytest.mark.parametrize("value", [1.239, "1.239", Exact("1.005"), 10_000, Exact("1e9"), "much"])
+@pytest.mark.parametrize(
+    "form", [list, pa.Table.from_pylist, pd.DataFrame, pl.DataFrame, lambda rows: pd.DataFrame(rows, dtype=object)]
+)
+def test_a_decimal_is_never_rounded(bench: Bench, form: Callable[[Any], Any], value: Any) -> None:
+    columns = columns_of(Decimal(6, 2))
+    bench.table(columns)
+    rows = [{"n": 1, "v0": type(value)("1")}, {"n": 2, "v0": value}] if value != "much" else [{"n": 1, "v0": value}]
+    place = f"row {len(rows)}: column 'v0' takes Decimal\\(6, 2\\), and a value of type \\w+ does not fit: it "
+    with pytest.raises(ValueError, match=place) as caught:
+        bench.write(columns, form(rows))
+    assert str(value) not in str(caught.value)
+    with pytest.raises(SourceError, match="nothing is kept"):
+        bench.sessions[-1].commit()
+
+
+@pytest.mark.parametrize("form", [list, pa.Table.from_pylist, pd.DataFrame, pl.DataFrame])
+def test_a_decimal_that_fits_is_taken(bench: Bench, form: Callable[[Any], Any]) -> None:
+    columns = columns_of(Decimal(6, 2), Array(Decimal(4, 1)))
+    for value in (1.1, 9999.99, "1.100", " 12 ", 7, Exact("1.1000"), None):
+        bench.table(columns)
+        bench.write(columns, form([{"n": 1, "v0": value, "v1": [1.5, None]}]))
+        expected = None if value is None else Exact(str(value).strip())
+        assert bench.taken() == [(1, expected, [Exact("1.5"), None])]
+    bench.table(columns)
+    with pytest.raises(ValueError, match="column 'v1' takes Decimal"):
+        bench.write(columns, form([{"n": 1, "v0": 1, "v1": [1.25]}]))
+
+
 def test_a_failed_write_is_never_committed(bench: Bench) -> None:
     """Code that swallows the error of a write must not publish what was lost with it."""
     columns = columns_of(Integer)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from datasurface.databases.documents import load_document
-from datasurface.model.types import Array, DataType
+from datasurface.model.types import Array, DataType, Decimal
 from datasurface.release.job import JobColumn
 from datasurface.transform.arrow import arrow_schema, is_document, required
 
@@ -64,8 +64,8 @@ def _frame_rows(library: str, data: Any, columns: Sequence[JobColumn]) -> Iterat
     if library == "polars":
         data = (data.collect() if hasattr(data, "collect") else data).to_arrow()
     _refuse({str(name) for name in (data.columns if library == "pandas" else data.schema.names)}, names)
+    take = _of_series if library == "pandas" else _of_array
     for batch in _pandas_batches(data) if library == "pandas" else _batches(data):
-        take = _of_series if library == "pandas" else _of_array
         lists = [take(batch[c.name], c, expected) for c, expected in zip(columns, types, strict=True)]
         yield from zip(*lists, strict=True)
 
@@ -85,12 +85,14 @@ def _batches(data: Any) -> Iterator[Any]:
 
 
 def _of_array(array: Any, column: JobColumn, expected: Any) -> list[Any]:
-    """Return the values of an Arrow array as the database takes them.
+    """Return the values of an Arrow array as the database takes them; a decimal that does not fit is refused there.
 
     Raises:
         ValueError: it holds what the column cannot.
     """
     pa = required("pyarrow")
+    if _is_decimal(column.type):
+        return _as_written(pa, array)
     text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type) or pa.types.is_string_view(array.type)
     if is_document(column.type):
         return [load_document(v) if text and v is not None else v for v in array.to_pylist()]
@@ -101,6 +103,17 @@ def _of_array(array: Any, column: JobColumn, expected: Any) -> list[Any]:
     if isinstance(column.type, Array) and _holds_documents(column.type):
         return [None if v is None else [None if e is None else load_document(e) for e in v] for v in values]
     found: list[Any] = values
+    return found
+
+
+def _is_decimal(kind: DataType) -> bool:
+    return isinstance(kind.element if isinstance(kind, Array) else kind, Decimal)
+
+
+def _as_written(pa: Any, array: Any) -> list[Any]:
+    """Return numbers without a cast, which would round them: binary floats as the shortest texts that mean them."""
+    floats = pa.types.is_floating(array.type)
+    found: list[Any] = (array.cast(pa.string()) if floats else array).to_pylist()
     return found
 
 
@@ -123,8 +136,10 @@ def _of_series(series: Any, column: JobColumn, expected: Any) -> list[Any]:
     pa = required("pyarrow")
     objects = str(series.dtype) == "object"
     if objects and is_document(column.type):
-        values = series.where(series.notna(), None).tolist()
+        values = _objects(series)
         return [load_document(v) if isinstance(v, str) else v for v in values]
+    if objects and _is_decimal(column.type):
+        return _objects(series)
     if objects and expected == pa.string():
         series = series.map(str, na_action="ignore")
     try:
@@ -132,6 +147,11 @@ def _of_series(series: Any, column: JobColumn, expected: Any) -> list[Any]:
     except (pa.ArrowException, OverflowError) as error:
         raise ValueError(f"column {column.name!r} takes {column.type.spelled()}: {error}") from None
     return _of_array(array, column, expected)
+
+
+def _objects(series: Any) -> list[Any]:
+    found: list[Any] = series.where(series.notna(), None).tolist()
+    return found
 
 
 def _refuse(found: set[str], names: Sequence[str]) -> None:

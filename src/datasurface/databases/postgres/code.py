@@ -174,8 +174,8 @@ class PostgresSession:
         try:
             with self._writer.cursor() as cursor:
                 with cursor.copy(statement) as copy:
-                    for row in rows:
-                        copy.write_row(_converted(row, special) if special else row)
+                    for number, row in enumerate(rows, 1):
+                        copy.write_row(_converted(row, special, number) if special else row)
                 return max(0, cursor.rowcount)
         except psycopg.Error as error:
             raise _error(error) from None
@@ -221,11 +221,14 @@ def _at(login: Login, snapshot: str | None) -> psycopg.Connection[Any]:
     return connection
 
 
-def _converted(row: Sequence[Any], special: Mapping[int, Callable[[Any], Any]]) -> list[Any]:
+def _converted(row: Sequence[Any], special: Mapping[int, Callable[[Any], Any]], number: int) -> list[Any]:
     values = list(row)
-    for position, make in special.items():
-        if values[position] is not None:
-            values[position] = make(values[position])
+    try:
+        for position, make in special.items():
+            if values[position] is not None:
+                values[position] = make(values[position])
+    except ValueError as error:
+        raise ValueError(f"row {number}: {error}") from None
     return values
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Context, Inexact, InvalidOperation
+from decimal import Decimal as Exact
 from typing import Any
 
 import psycopg
@@ -11,7 +13,7 @@ from psycopg.types.json import Jsonb, set_json_loads
 from psycopg.types.string import TextLoader
 
 from datasurface.databases.documents import dump_document, load_document
-from datasurface.model.types import Array, DataType, Json, Map, Struct, Timestamp, Variant, Vector
+from datasurface.model.types import Array, DataType, Decimal, Json, Map, Struct, Timestamp, Variant, Vector
 from datasurface.release.job import JobColumn
 
 __all__ = ["load_exactly", "writers"]
@@ -33,6 +35,10 @@ def writers(columns: Sequence[JobColumn]) -> Mapping[int, Callable[[Any], Any]]:
 
 def _writer(column: JobColumn) -> Callable[[Any], Any] | None:
     kind = column.type
+    if isinstance(kind, Decimal):
+        return _Decimals(column.name, kind)
+    if isinstance(kind, Array) and isinstance(kind.element, Decimal):
+        return _Decimals(column.name, kind.element).of_list
     if isinstance(kind, Array | Vector):
         return _list_of(kind.element) if isinstance(kind, Array) else list
     if isinstance(kind, _DOCUMENTS):
@@ -64,3 +70,34 @@ class _Local:
                 f"column {self._column!r} is a Timestamp(tz=False), but {value.isoformat()} has a time zone"
             )
         return value
+
+
+class _Decimals:
+    """Refuses what a column of decimals would have to round or cannot hold; zeros at the end are no decimals.
+
+    A binary float stands for the shortest number that is read as it. Messages never have the value.
+    """
+
+    def __init__(self, column: str, kind: Decimal) -> None:
+        self._column = column
+        self._kind = kind
+        self._unit = Exact(1).scaleb(-kind.scale)
+        self._fit = Context(prec=kind.precision, traps=[Inexact, InvalidOperation]).quantize
+
+    def __call__(self, value: Any) -> Any:
+        try:
+            return self._fit(value if isinstance(value, Exact) else Exact(str(value)), self._unit)
+        except Inexact:
+            raise self._refusal(value, f"it has more than {self._kind.scale} decimals") from None
+        except InvalidOperation:
+            raise self._refusal(value, "it is too large, or no number") from None
+
+    def of_list(self, values: Any) -> list[Any]:
+        """Return a list of such values, or of lists of them."""
+        return [v if v is None else self.of_list(v) if isinstance(v, list | tuple) else self(v) for v in values]
+
+    def _refusal(self, value: Any, why: str) -> ValueError:
+        return ValueError(
+            f"column {self._column!r} takes {self._kind.spelled()}, and a value of type {type(value).__name__} "
+            f"does not fit: {why}"
+        )
