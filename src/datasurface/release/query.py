@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from datasurface.errors import ConfigurationError
@@ -29,7 +32,7 @@ def query(engine: Engine, sql: str) -> Answer:
         ConfigurationError: the statement is wrong, writes, or returns no rows; the hint lists the tables.
     """
     try:
-        with engine.connect() as connection:
+        with engine.connect() as connection, _this_file_only(connection):
             result = connection.exec_driver_sql(sql)
             if not result.returns_rows:
                 raise ConfigurationError("the statement returns no rows", hint=_tables())
@@ -38,6 +41,22 @@ def query(engine: Engine, sql: str) -> Answer:
         raise ConfigurationError(f"the query failed: {error.orig}", hint=_tables()) from error
     except (StatementError, sqlite3.Warning) as error:
         raise ConfigurationError(f"the query failed: {error}", hint=_tables()) from error
+
+
+@contextmanager
+def _this_file_only(connection: Connection) -> Iterator[None]:
+    """Refuse what SQLite would open or make other files for, before it does: ATTACH, and VACUUM, which attaches too."""
+    raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+    raw.set_authorizer(_judged)
+    try:
+        yield
+    finally:
+        raw.set_authorizer(None)
+
+
+def _judged(action: int, *_what: str | None) -> int:
+    """Judge an action that SQLite has found in a statement."""
+    return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
 
 
 def describe_tables() -> list[dict[str, object]]:

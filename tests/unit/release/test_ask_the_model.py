@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from asking import ANSWERS, MODEL, PAGE, Question, questions
+from datasurface.errors import ConfigurationError
 from datasurface.release.file import in_memory, open_release, write_release
 from datasurface.release.query import query
 from datasurface.runtime.compile_model import compile_model
@@ -41,3 +43,13 @@ def test_the_page_has_more_than_twenty_questions_each_with_its_sql() -> None:
 def test_the_model_answers(engines: list[Engine], question: Question) -> None:
     for engine in engines:
         assert list(query(engine, question.sql).rows) == ANSWERS[question.number]
+
+
+@pytest.mark.parametrize("statement", ["ATTACH DATABASE '{path}' AS other", "VACUUM INTO '{path}'", "VACUUM"])
+def test_a_question_makes_no_file(engines: list[Engine], tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "other.db"
+    for engine in engines:
+        with pytest.raises(ConfigurationError, match=r"not authorized|authorization denied"):
+            query(engine, statement.format(path=path))
+        assert not path.exists()
+        assert query(engine, "SELECT 1").rows == ((1,),)
