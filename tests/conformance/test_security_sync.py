@@ -236,6 +236,9 @@ def test_a_reader_that_nobody_has_made_is_named(bench: SecurityBench) -> None:
     reasons = sorted(reason for _, reason in synced.waiting)
     assert "can log in, so it is no group" in reasons[0]
     assert "reader nobody_there of workspace reports: the role does not exist" in reasons[1]
+    assert """create it, or declare Reader('nobody_there', login=True)""" in reasons[1]
+    odd = with_readers(bench, ReaderSpec("odd 'na;me\"", workspace="reports")).plan()
+    assert [c.blocked.endswith("the role does not exist; create it") for c in odd.changes if c.blocked] == [True]
     stranger_made = stranger(bench, "grouped", "NOLOGIN")
     with_readers(bench, ReaderSpec(stranger_made, workspace="reports", group=True))
     assert bench.sync().complete

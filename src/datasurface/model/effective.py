@@ -29,6 +29,7 @@ __all__ = [
     "credential_of",
     "duration",
     "embedded_database",
+    "names_login",
     "owner_of_team",
     "owner_of_zone",
     "platform_credential",
@@ -145,6 +146,14 @@ def sinks_of(group: DatasetGroup) -> tuple[DatasetSink, ...]:
 def readers_of(workspace: Workspace) -> tuple[Reader, ...]:
     """Return a workspace's readers as the instances that construction made of them."""
     return tuple([r for r in workspace.readers if isinstance(r, Reader)])
+
+
+_PERSON = re.compile(r"[A-Za-z0-9_.@-]{1,40}")
+
+
+def names_login(person: str) -> bool:
+    """Tell whether a login can be made for a person of that name."""
+    return _PERSON.fullmatch(person) is not None
 
 
 def access_ends(until: str) -> datetime | None:

@@ -18,6 +18,7 @@ from datasurface.databases.security import (
     Setting,
     Thing,
 )
+from datasurface.model.effective import names_login
 from datasurface.release.job import ReaderSpec
 from datasurface.security.privileges import default_privileges, privileges
 from datasurface.security.wanted import LoginRole, Wanted, login_roles, mark_of
@@ -32,7 +33,7 @@ class Desired:
     """What access consists of where everything is as the model says.
 
     Attributes:
-        missing: Readers that the database does not know, with the workspaces that name them.
+        missing: Readers that the database does not know: where each is named, and what to do.
         schemas: Schemas that are to exist.
         logins: The roles that are logged in for.
     """
@@ -122,6 +123,13 @@ def _missing(wanted: Wanted, catalog: Catalog) -> dict[str, str]:
     found: dict[str, str] = {}
     for reader in wanted.readers:
         if not reader.login and not _exists(reader, catalog):
-            reason = "can log in, so it is no group" if catalog.strangers.get(reader.role) else "does not exist"
-            found[reader.role] = f"reader {reader.role} of workspace {reader.workspace}: the role {reason}"
+            found[reader.role] = f"reader {reader.role} of workspace {reader.workspace}: {_advice(reader, catalog)}"
     return found
+
+
+def _advice(reader: ReaderSpec, catalog: Catalog) -> str:
+    """Say why a reader's role cannot be used, and what can be done."""
+    if catalog.strangers.get(reader.role):
+        return "the role can log in, so it is no group; name it without group:, or make another role"
+    made = not reader.group and names_login(reader.role)
+    return f"the role does not exist; create it{f', or declare Reader({reader.role!r}, login=True)' if made else ''}"

@@ -222,8 +222,7 @@ class _Comparison:
     def missing(self) -> Iterator[Change]:
         """Yield readers that nobody has made."""
         for name, reason in sorted(self.desired.missing.items()):
-            blocked = f'{reason}; create the role, or declare Reader("{name}", login=True)'
-            yield Change(phase=Phase.GRANTS, action="join", target=f"reader {name}", blocked=blocked)
+            yield Change(phase=Phase.GRANTS, action="join", target=f"reader {name}", blocked=reason)
 
 
 def _apart(change: Change, aliens: Collection[str]) -> Change:

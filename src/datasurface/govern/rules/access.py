@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from datasurface.govern.paths import shown, sink_path, step, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import PlacedSink, Scope
 from datasurface.model.datastore import Datastore
-from datasurface.model.effective import access_ends, readers_of
+from datasurface.model.effective import access_ends, names_login, readers_of
 from datasurface.model.schema import Dataset
 from datasurface.model.vocabulary import Access
 from datasurface.model.workspace import Reader
@@ -17,7 +16,6 @@ from datasurface.model.workspace import Reader
 __all__ = ["readers", "sinks", "workspaces"]
 
 _LONGEST_ROLE = 63
-_PERSON = re.compile(r"[A-Za-z0-9_.@-]{1,40}")
 
 
 def sinks(scope: Scope) -> Iterator[Finding]:
@@ -100,7 +98,7 @@ def _unfit(reader: Reader) -> tuple[str, str]:
         return "has a reserved name", "DataSurface's own roles begin with ds., the server's own with pg_"
     if kind == "group" and reader.login:
         return "is a group, which cannot log in", "leave login=True away, or name a person"
-    if reader.login and not _PERSON.fullmatch(name):
+    if reader.login and not names_login(name):
         return "cannot name a login that is made", "use letters, digits and any of _ . @ - for people"
     if reader.until is not None and access_ends(reader.until) is None:
         return f"has until={shown(reader.until)}, which is no time", 'write a date, "2027-01-31", or an ISO time'
