@@ -255,6 +255,21 @@ def test_a_failed_write_is_never_committed(bench: Bench) -> None:
     assert bench.taken() == []
 
 
+@pytest.mark.parametrize("query", ["SELECT 1/0", "SELECT 1 / (20000 - g) FROM generate_series(1, 30000) g", "SELEC"])
+def test_a_failed_read_is_never_committed(bench: Bench, query: str) -> None:
+    """Code that swallows the error of a read must not publish what it made without these rows."""
+    columns = columns_of(Integer)
+    bench.table(columns)
+    session = bench.sessions[-1]
+    session.write("public", "taken", columns, [(1, 1)])
+    with pytest.raises(SourceError):
+        list(session.query(query).batches)
+    with pytest.raises(SourceError, match="could not be read, although the code went on; nothing is kept"):
+        session.commit()
+    bench.close()
+    assert bench.taken() == []
+
+
 def test_a_million_rows_stay_small(bench: Bench) -> None:
     columns = columns_of(String)
     bench.table(columns)

@@ -8,7 +8,7 @@ from datasurface.names import is_pinned
 from datasurface.transform.base import Launch, Place
 from datasurface.transform.context import TransformerContext
 from datasurface.transform.environment import environment_of
-from datasurface.transform.python import function_of
+from datasurface.transform.python import call, function_of
 
 __all__ = ["PythonPackageKind"]
 
@@ -35,7 +35,7 @@ class PythonPackageKind:
     def perform(self, code: Code, context: TransformerContext) -> None:
         """Import the module and call its function."""
         module, _, function = _code(code).entry.partition(":")
-        function_of(module, function)(context)
+        call(function_of(module, function), context)
 
 
 def _code(code: Code) -> PythonPackage:

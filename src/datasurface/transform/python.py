@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,7 @@ from datasurface.transform.base import Launch, Place
 from datasurface.transform.context import TransformerContext
 from datasurface.transform.modules import files_of
 
-__all__ = ["PythonModuleKind", "function_of"]
+__all__ = ["PythonModuleKind", "call", "function_of"]
 
 
 class PythonModuleKind:
@@ -41,7 +42,23 @@ class PythonModuleKind:
 
     def perform(self, code: Code, context: TransformerContext) -> None:
         """Import the module and call its function."""
-        function_of(*_entry(code))(context)
+        call(function_of(*_entry(code)), context)
+
+
+def call(function: Callable[[TransformerContext], object], context: TransformerContext) -> None:
+    """Call a transformer's function.
+
+    Raises:
+        ConfigurationError: it only began, as a generator function or an `async def` does.
+    """
+    made = function(context)
+    if isinstance(made, Generator | AsyncGenerator | Awaitable):
+        if inspect.iscoroutine(made):
+            made.close()
+        raise ConfigurationError(
+            f"function {getattr(function, '__name__', function)!r} returns a {type(made).__name__}, which nothing runs",
+            hint="write the output with write() and return: no yield and no async in the function itself",
+        )
 
 
 def function_of(module: str, function: str) -> Callable[[TransformerContext], object]:

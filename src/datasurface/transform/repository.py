@@ -10,7 +10,7 @@ from datasurface.transform.base import Launch, Place
 from datasurface.transform.context import TransformerContext
 from datasurface.transform.environment import environment_of, requirements_of
 from datasurface.transform.git import GitSource, checkout
-from datasurface.transform.python import function_of
+from datasurface.transform.python import call, function_of
 
 __all__ = ["PythonRepositoryKind"]
 
@@ -41,7 +41,7 @@ class PythonRepositoryKind:
     def perform(self, code: Code, context: TransformerContext) -> None:
         """Import the module and call its function."""
         module, _, function = _code(code).entry.partition(":")
-        function_of(module, function)(context)
+        call(function_of(module, function), context)
 
 
 def _code(code: Code) -> PythonRepository:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from datasurface.model.transformer import Code
 from datasurface.names import is_pinned
 from datasurface.transform.base import Place, kind_of, kinds
 from datasurface.transform.environment import requirements_of
+from datasurface.transform.python import call
 
 
 @pytest.fixture
@@ -95,3 +98,28 @@ def test_requirements_come_from_either_file(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_pin_names_exactly_one_version(requirement: str, pinned: bool) -> None:
     assert is_pinned(requirement) is pinned
+
+
+def _yielding(_: Any) -> Iterator[int]:
+    yield 1
+
+
+async def _waiting(_: Any) -> None: ...
+
+
+async def _streaming(_: Any) -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("function", "made"), [(_yielding, "generator"), (_waiting, "coroutine"), (_streaming, "async_generator")]
+)
+def test_a_function_that_only_begins_is_refused(function: Any, made: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=f"function '{function.__name__}' returns a {made}, which nothing runs"
+    ):
+        call(function, Any)  # type: ignore[arg-type] # it is not looked at
+
+
+def test_what_a_function_returns_otherwise_means_nothing() -> None:
+    call(lambda _: [1], Any)  # type: ignore[arg-type] # it is not looked at

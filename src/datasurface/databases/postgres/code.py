@@ -155,6 +155,7 @@ class PostgresSession:
         try:
             cursor.execute(cast("Any", sql))
         except psycopg.Error as error:
+            cursor.close()
             raise _error(error) from None
         columns = tuple([c.name for c in cursor.description or ()])
         return Rows(columns=columns, batches=_batches(cursor, size))
@@ -194,8 +195,11 @@ class PostgresSession:
 
     def commit(self) -> None:
         """Make everything that was written visible; after a statement that failed there is nothing to commit."""
-        if self._writer.info.transaction_status is TransactionStatus.INERROR:
-            raise SourceError("something could not be written, although the code went on; nothing is kept")
+        for connection, what in ((self._writer, "written"), (self._reader, "read")):
+            if connection.info.transaction_status is TransactionStatus.INERROR:
+                raise SourceError(f"something could not be {what}, although the code went on; nothing is kept")
+            if connection.closed:
+                raise TransientError("the connection to the merge database went away; nothing is kept")
         try:
             self._writer.commit()
         except psycopg.Error as error:
