@@ -103,6 +103,44 @@ def test_sync_rotation_and_removal(postgres_url: str, tmp_path: Path) -> None:
         assert bench.sql(f"SELECT has_table_privilege('{anna}', 'reports_all.crm_people', 'SELECT')") == [(False,)]
 
 
+def test_what_only_the_owner_of_the_database_can_do_is_advice_and_never_recorded(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    with managed(postgres_url, tmp_path / "secrets", grants=True) as bench:
+        bench.build(as_url=as_admin(bench))
+        synced = bench.sync(unsafe=True)
+        assert synced.complete, synced.waiting
+        database = postgres_url.rsplit("/", 1)[1]
+        (owner,) = bench.sql(f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{database}'")[0]
+        assert [(change.target, change.advice, reason) for change, reason in synced.waiting] == [
+            (f"database {database}", True, f"only the database's owner, {owner}, can do it")
+        ]
+        assert bench.sql(f"SELECT has_database_privilege('public', '{database}', 'CONNECT')") == [(True,)]
+        bench.sql(f'GRANT TEMPORARY ON DATABASE "{database}" TO "{bench.names.owner}"')
+        synced = bench.sync(unsafe=True)
+        assert not synced.complete
+        reasons = [reason for change, reason in synced.waiting if not change.advice]
+        assert reasons == ["the server left it as it was: only the role that has granted it can take it back"]
+        trail = (
+            f"SELECT count(*) FROM \"{bench.schema}\".access_changes WHERE action = 'revoke' AND target LIKE 'data%'"
+        )
+        assert bench.sql(trail) == [(0,)]
+
+
+def test_what_is_only_partly_revoked_is_recorded_so(postgres_url: str, tmp_path: Path) -> None:
+    with managed(postgres_url, tmp_path / "secrets", grants=True) as bench:
+        bench.build(as_url=as_admin(bench))
+        assert bench.sync().complete
+        database, role = postgres_url.rsplit("/", 1)[1], bench.names.transformer("derived")
+        bench.sql(f'GRANT TEMPORARY ON DATABASE "{database}" TO "{role}"')
+        with bench.connect(bench.admin.user or "", "secret") as admin:
+            admin.execute(f'GRANT CREATE ON DATABASE "{database}" TO "{role}"'.encode())
+        assert not bench.sync().complete
+        trail = f"SELECT detail FROM \"{bench.schema}\".access_changes WHERE action = 'revoke' AND target LIKE 'data%'"
+        assert bench.sql(trail) == [(f"CREATE, TEMPORARY from {role} (but not TEMPORARY from {role})",)]
+        assert bench.sql(f"SELECT has_database_privilege('{role}', '{database}', 'CREATE')") == [(False,)]
+
+
 def test_what_an_administrator_may_not_do_is_said_and_the_rest_is_done(postgres_url: str, tmp_path: Path) -> None:
     with managed(postgres_url, tmp_path / "secrets", grants=True) as bench:
         bench.build(as_url=as_admin(bench))

@@ -161,6 +161,7 @@ class Catalog:
         all_powerful: Whether nothing is refused to it.
         database: The database's name.
         gives_database: Whether `admin` may grant on the database.
+        owns_database: Whether it may also take back there what the database's owner has granted.
         splits_membership: Whether a membership can inherit and assume separately.
         roles: Roles that carry the mark, and those that have a name of ours without it.
         strangers: Readers that exist, and whether each may log in.
@@ -177,6 +178,7 @@ class Catalog:
     all_powerful: bool
     database: str
     gives_database: bool
+    owns_database: bool
     splits_membership: bool
     roles: Mapping[str, Role]
     strangers: Mapping[str, bool]

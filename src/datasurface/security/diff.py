@@ -155,8 +155,8 @@ class _Comparison:
         managed = grantee in self.catalog.roles or grantee in self.desired.roles or grantee == EVERYBODY
         shared = on_database and not self.own
         blocked = ""
-        if on_database and not self.catalog.gives_database:
-            blocked = "only the database's owner can do it"
+        if on_database and not self.catalog.owns_database:
+            blocked = f"only the database's owner, {self.catalog.owners.get(thing)}, can do it"
         return Change(
             phase=Phase.REVOKES,
             action="revoke",

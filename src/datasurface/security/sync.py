@@ -30,6 +30,9 @@ _ROUNDS = 6
 _CHUNK = 400
 _ENABLERS = 3
 _ATTEMPTS = 5
+_SILENT = ("grant", "revoke", "leave")
+_ALL = "all"
+_REMAINS = "the server left it as it was: only the role that has granted it can take it back"
 _LOCK = "SET LOCAL lock_timeout = '2s'"
 
 
@@ -168,7 +171,7 @@ class _Work:
         if change.unsafe and not self.unsafe:
             self.refused[change.key] = change
         elif change.key in self.done and change.action in ("revoke", "leave"):
-            self.waiting.setdefault(change.key, (change, "it remains: another role than the owner has granted it"))
+            self.waiting.setdefault(change.key, (change, "somebody has granted it again meanwhile"))
         return change.key not in self.waiting and change.key not in self.refused
 
     def _lay_ground(self, found: SecurityPlan, early: Sequence[Change]) -> list[Change]:
@@ -202,23 +205,22 @@ class _Work:
         for change in chunk:
             self.told(change)
         if len(chunk) > 1 and not self._attempt(chunk):
-            self.done.update((change.key, change) for change in chunk)
             return
         for change in chunk:
             reason = self._attempt([change])
             if reason:
                 self.waiting[change.key] = (change, reason)
-            else:
-                self.done[change.key] = change
 
     def _attempt(self, chunk: Sequence[Change]) -> str:
-        """Run changes in one transaction and return why they failed, or an empty text."""
+        """Run changes in one transaction and return why they failed, or an empty text; keep what became of each."""
         store, reason = self.access_to.store, ""
         for attempt in range(_ATTEMPTS):
             try:
                 with store.engine.begin() as connection:
                     store.run(connection, [_LOCK, *(s for change in chunk for s in change.statements)])
-                    self.trail.record(connection, chunk)
+                    left = self._left(connection, chunk)
+                    made = [replace(c, detail=c.detail + left.get(c.key, "")) for c in chunk if left.get(c.key) != _ALL]
+                    self.trail.record(connection, made)
             except Exception as error:
                 if not store.is_database_error(error):
                     raise
@@ -227,8 +229,23 @@ class _Work:
                     return reason
                 time.sleep(0.1 * (attempt + 1))
             else:
+                self.done.update((change.key, change) for change in made)
+                self.waiting.update((c.key, (c, _REMAINS)) for c in chunk if left.get(c.key) == _ALL)
                 return ""
         return reason
+
+    def _left(self, connection: Connection, chunk: Sequence[Change]) -> dict[tuple[str, str, str], str]:
+        """Say what the server did not do and was silent about, as it is where another role has granted: all, or what.
+
+        Only a look in the transaction that made the changes can tell.
+        """
+        asked = [change for change in chunk if change.action in _SILENT]
+        if not asked:
+            return {}
+        found = _look(self.access_to, connection).changes
+        still = {_about(change): change.detail for change in found if change.action in _SILENT}
+        left = {change.key: (change.detail, still[_about(change)]) for change in asked if _about(change) in still}
+        return {key: _ALL if was == now else f" (but not {now})" for key, (was, now) in left.items()}
 
     def _issue(self, found: SecurityPlan, todo: Sequence[Change]) -> None:
         """Give logins their passwords: all are staged, then given to the server, then promoted."""
@@ -285,6 +302,12 @@ class _Work:
 def _shut(store: SecurityStore, name: str) -> Change:
     statements = (store.disable(name),)
     return Change(phase=Phase.DROPS, action="disable", target=f"login {name}", statements=statements)
+
+
+def _about(change: Change) -> tuple[str, str, str]:
+    """Return what a change is about, whatever is left of it: the action, the object, and who has the right."""
+    words = "to" if change.action == "grant" else "from"
+    return change.action, change.target, change.detail.rpartition(f" {words} ")[2]
 
 
 def _owns(found: SecurityPlan, wanted: Wanted, ground: Sequence[Change]) -> bool:

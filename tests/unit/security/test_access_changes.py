@@ -53,6 +53,7 @@ def catalog(owner: str = "admin") -> Catalog:
         all_powerful=False,
         database="warehouse",
         gives_database=True,
+        owns_database=True,
         splits_membership=True,
         roles={},
         strangers={"anna": True, "team": False},

@@ -28,7 +28,7 @@ _BOOTSTRAP = 10
 _POWERS = ("SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS")
 
 _ABOUT = """
-SELECT current_user::text, r.rolsuper, d.datname::text, pg_get_userbyid(d.datdba)::text,
+SELECT current_user::text, r.rolsuper, d.datname::text, r.rolsuper OR pg_has_role(d.datdba, 'USAGE'),
        r.rolsuper OR pg_has_role(d.datdba, 'USAGE')
        OR has_database_privilege(d.oid, 'CREATE WITH GRANT OPTION')
           AND has_database_privilege(d.oid, 'CONNECT WITH GRANT OPTION')
@@ -138,7 +138,7 @@ def read_catalog(raw: psycopg.Connection[Any], scope: Scope) -> Catalog:
     about = raw.execute(_ABOUT).fetchone()
     if about is None:
         raise RuntimeError("the catalog does not know the role that asks")
-    admin, all_powerful, database, _, gives_database = about
+    admin, all_powerful, database, owns_database, gives_database = about
     splits = raw.info.server_version >= _SPLITS_MEMBERSHIP
     ours, roles = _roles(raw, scope)
     asked = _asked(scope)
@@ -149,6 +149,7 @@ def read_catalog(raw: psycopg.Connection[Any], scope: Scope) -> Catalog:
         all_powerful=all_powerful,
         database=database,
         gives_database=gives_database,
+        owns_database=owns_database,
         splits_membership=splits,
         roles=roles,
         strangers=dict(raw.execute(_STRANGERS, [sorted(scope.readers)]).fetchall()),
