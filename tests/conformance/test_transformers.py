@@ -342,3 +342,52 @@ def second(c):
     shop.merged()
     shop.merged("sums")
     assert totals(shop) == [("1", 3), ("3", 3)]
+
+
+def failing(shop: Shop, code: str) -> str:
+    """Return how a run of code fails."""
+    (shop.folder / "add_up.py").write_text(code)
+    result = shop.run("sums")
+    assert result.outcome is Outcome.FAILED
+    return result.error
+
+
+def test_the_place_of_an_error_is_the_last_line_of_the_users_own_code(shop: Shop):
+    shop.open(deriving(shop, adding()))
+    shop.merged()
+    for body in (
+        'context.output("totals").write([("a\\0", 1)])',
+        "json.dumps(object())",
+        "raise Mute",
+    ):
+        mute = "class Mute(Exception):\n    def __str__(self): raise TypeError\n"
+        error = failing(shop, f"import json\n{mute}def run(context):\n    {body}\n")
+        assert error.endswith("add_up.py:5"), error
+    assert "failed: Mute, which does not say more: its __str__ fails at " in error
+
+
+def test_modules_of_the_folder_never_stand_in_for_what_the_platform_needs(shop: Shop):
+    for name in ("json", "csv", "psycopg", "datasurface", "sqlalchemy", "traceback"):
+        (shop.folder / f"{name}.py").write_text("raise RuntimeError('not this one')\n")
+    for name in ("pandas", "own"):
+        (shop.folder / name).mkdir()
+        (shop.folder / name / "__init__.py").write_text("MINE = True\n")
+    code = """
+import csv, json, os, subprocess, sys
+import own
+
+def run(context):
+    frame = context.input("shop.orders").pandas()
+    context.output("totals").write([("all", len(frame))])
+    import polars
+    asked = [sys.executable, "-c", "import own; print(own.MINE)"]
+    assert own.MINE and json.dumps([]) == "[]" and subprocess.check_output(asked) == b"True\\n"
+"""
+    (shop.folder / "add_up.py").write_text(code)
+    shop.open(deriving(shop, adding()))
+    shop.merged()
+    assert shop.merged("sums") == (1, 0, 0)
+    mine = "import pandas\ndef run(context):\n    assert pandas.MINE\n    context.input('shop.orders').pandas()\n"
+    assert "pandas" in failing(shop, mine)
+    shop.bench.apply(deriving(shop, adding(PythonModule("json:run"))))
+    assert "module 'json' has no function 'run'" in shop.run("sums").error

@@ -42,6 +42,7 @@ from datasurface.model.types import (
     Vector,
 )
 from datasurface.release.job import JobColumn
+from datasurface.transform.folders import without_folders
 
 __all__ = ["arrow_schema", "arrow_table", "is_document", "required"]
 
@@ -70,7 +71,8 @@ def required(module: str) -> Any:
         MissingExtraError: it is not installed.
     """
     try:
-        return importlib.import_module(module)
+        with without_folders():
+            return importlib.import_module(module)
     except ImportError:
         raise MissingExtraError(f"{module} for inputs and outputs", _EXTRAS.get(module, module)) from None
 

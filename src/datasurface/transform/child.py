@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Mapping
 from contextlib import closing
@@ -21,12 +22,14 @@ from datasurface.errors import DataSurfaceError, TransientError
 from datasurface.names import group_schema
 from datasurface.transform.base import kind_of
 from datasurface.transform.context import TransformerContext
+from datasurface.transform.folders import open_folders
 from datasurface.transform.instruction import Instruction
 
 __all__ = ["main"]
 
 _PR_SET_DUMPABLE = 4
 _OURS = str(Path(__file__).parents[1]) + os.sep
+_PYTHON = tuple(str(Path(sysconfig.get_path(name))) + os.sep for name in ("stdlib", "platstdlib"))
 
 
 def main() -> int:
@@ -58,7 +61,9 @@ def _run(instruction: Instruction) -> None:
     database = _database(instruction)
     with closing(database.session(instruction.login, instruction.snapshot)) as session:
         session.look_in([instruction.schemas.get(name, name) for name in schemas])
-        kind_of(code).perform(code, TransformerContext(instruction, session))
+        kind, context = kind_of(code), TransformerContext(instruction, session)
+        open_folders()
+        kind.perform(code, context)
         session.commit()
 
 
@@ -100,7 +105,7 @@ def _print(error: Exception) -> None:
     frames = _own_frames(error)
     if frames:
         print("Traceback of the code:", *traceback.format_list(frames), sep="\n", file=sys.stderr)  # noqa: T201 - for its log
-        print(*traceback.format_exception_only(error), file=sys.stderr)  # noqa: T201 - as above
+        print(_said(error), file=sys.stderr)  # noqa: T201 - as above
 
 
 def _is_lack_of_memory(error: BaseException | None) -> bool:
@@ -113,10 +118,15 @@ def _is_lack_of_memory(error: BaseException | None) -> bool:
 
 
 def _said(error: Exception) -> str:
+    """Return the message of an error; where the user's own class of errors cannot even say that, its name."""
     if isinstance(error, DataSurfaceError):
         return error.message
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the code of a class that the user wrote
+        return f"{name}, which does not say more: its __str__ fails"
+    return f"{name}: {text}" if text else name
 
 
 def _where(error: Exception) -> str:
@@ -126,8 +136,20 @@ def _where(error: Exception) -> str:
 
 
 def _own_frames(error: Exception) -> list[traceback.FrameSummary]:
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f for f in frames if not f.filename.startswith((_OURS, "<frozen"))]
+    """Return the lines of the user's code that led to an error: not ours, Python's, or an installed package's.
+
+    If there are none, because the code is an installed package, those of packages.
+    """
+    theirs = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_OURS, "<frozen"))]
+    return [f for f in theirs if not _is_library(f.filename)] or [f for f in theirs if Path(f.filename).is_file()]
+
+
+def _is_library(file: str) -> bool:
+    """Tell whether a file is Python's or of an installed package; a compiled module only has the name of its source."""
+    parts = Path(file).parts
+    if not Path(file).is_absolute() or {"site-packages", "dist-packages"} & set(parts):
+        return not file.startswith("<")
+    return file.startswith(_PYTHON)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ def function_of(module: str, function: str) -> Callable[[TransformerContext], ob
         ) from None
     made = getattr(found, function, None)
     if not callable(made):
-        raise ConfigurationError(f"module {module!r} has no function {function!r}")
+        own = module.partition(".")[0] in sys.stdlib_module_names
+        hint = "that is Python's own module: give yours another name" if own else ""
+        raise ConfigurationError(f"module {module!r} has no function {function!r}", hint=hint)
     return cast("Callable[[TransformerContext], object]", made)
 
 

@@ -30,6 +30,7 @@ from datasurface.transform.combination import Combination
 from datasurface.transform.container import ContainerRunner, container_run
 from datasurface.transform.context import TransformerContext
 from datasurface.transform.ending import limits_of, require_success
+from datasurface.transform.folders import VARIABLE
 from datasurface.transform.host import CodeHost, combination_of, transformer_of
 from datasurface.transform.instruction import InputState, Instruction
 from datasurface.transform.process import private_folder, run_process
@@ -266,9 +267,5 @@ class _Output:
 
 def _environment(launch: Launch) -> dict[str, str]:
     """Return the variables of a run besides those that every run gets: where it imports from."""
-    found = dict(launch.environment)
-    paths = [str(path) for path in launch.path]
-    inherited = os.environ.get("PYTHONPATH")
-    if paths:
-        found["PYTHONPATH"] = os.pathsep.join([*([inherited] if inherited else []), *paths])
-    return found
+    paths = os.pathsep.join(str(path) for path in launch.path)
+    return {**launch.environment, **({VARIABLE: paths} if paths else {})}
