@@ -182,6 +182,24 @@ def test_a_cheap_function_does_not_see_rows_that_a_view_leaves_out(bench: Securi
         assert seen == ["seen Ann"], "Bob is left out, and the function has not seen him"
 
 
+def test_with_whose_rights_a_view_reads_is_part_of_the_drift(bench: SecurityBench) -> None:
+    bench.sync()
+    bench.sql(
+        "ALTER VIEW reports_all.crm_people SET (security_invoker = on, security_barrier)",
+        "ALTER VIEW reports_all.crm_people_history RESET (security_barrier)",
+        f'ALTER VIEW "{bench.schema}".batches SET (security_invoker = true)',
+    )
+    assert bench.drift() == [
+        f"alter view {bench.schema}.batches: security_invoker off",
+        "alter view reports_all.crm_people: security_barrier off, security_invoker off",
+        "alter view reports_all.crm_people_history: security_barrier on",
+    ]
+    assert bench.sync().complete
+    assert bench.drift() == []
+    with bench.as_login("transformer.derived") as code:
+        assert code.execute("SELECT count(*) FROM derived_all.crm_people").fetchone() == (2,)
+
+
 def test_a_clearance_shows_only_the_columns_that_it_covers(bench: SecurityBench) -> None:
     anna, bob = stranger(bench, "anna"), stranger(bench, "bob")
     cleared = ReaderSpec(anna, workspace="reports", cleared="INTERNAL", hidden=["crm.people.salary"])

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 
 __all__ = [
     "EVERYBODY",
+    "VIEW_OPTIONS",
     "Catalog",
     "DefaultPrivilege",
     "Kind",
@@ -31,6 +32,10 @@ __all__ = [
 
 EVERYBODY = ""
 """The grantee that stands for all roles, PUBLIC."""
+
+
+VIEW_OPTIONS = ("security_barrier", "security_invoker")
+"""What decides with whose rights a view reads, and whether functions see rows that it leaves out."""
 
 
 class Kind(StrEnum):
@@ -172,6 +177,7 @@ class Catalog:
         lacking: Those that owners have given up.
         defaults: Default privileges of the roles above.
         columns: The columns of each table or view, in order.
+        options: Which of `VIEW_OPTIONS` are on, for each view that has any.
     """
 
     admin: str
@@ -189,6 +195,7 @@ class Catalog:
     lacking: frozenset[Privilege] = frozenset()
     defaults: frozenset[DefaultPrivilege] = frozenset()
     columns: Mapping[Thing, tuple[str, ...]] = field(default_factory=dict)
+    options: Mapping[Thing, frozenset[str]] = field(default_factory=dict)
 
 
 class SecurityStore(Protocol):
@@ -248,6 +255,10 @@ class SecurityStore(Protocol):
 
     def revoke(self, thing: Thing, grantee: str, privileges: Collection[Privilege]) -> str:
         """Return the statement that revokes privileges, and what the grantee has passed on."""
+        ...
+
+    def set_options(self, view: Thing, on: Collection[str], off: Collection[str]) -> Sequence[str]:
+        """Return the statements that turn options of a view on and off."""
         ...
 
     def default(self, privileges: Sequence[DefaultPrivilege], *, granted: bool) -> str:

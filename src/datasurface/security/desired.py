@@ -20,7 +20,7 @@ from datasurface.databases.security import (
 )
 from datasurface.model.effective import names_login
 from datasurface.release.job import ReaderSpec
-from datasurface.security.privileges import default_privileges, privileges
+from datasurface.security.privileges import PUBLIC_VIEWS, default_privileges, privileges
 from datasurface.security.wanted import LoginRole, Wanted, login_roles, mark_of
 
 __all__ = ["Desired", "desired_state"]
@@ -36,6 +36,7 @@ class Desired:
         missing: Readers that the database does not know: where each is named, and what to do.
         schemas: Schemas that are to exist.
         logins: The roles that are logged in for.
+        options: Which options are on, of each view that exists.
     """
 
     roles: Mapping[str, Role]
@@ -45,6 +46,7 @@ class Desired:
     defaults: frozenset[DefaultPrivilege]
     schemas: tuple[str, ...]
     logins: tuple[LoginRole, ...]
+    options: Mapping[Thing, frozenset[str]]
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,6 +71,7 @@ def desired_state(wanted: Wanted, catalog: Catalog, enabled: Collection[str]) ->
         defaults=frozenset(d for d in default_privileges(wanted) if Thing(Kind.SCHEMA, d.schema) in catalog.owners),
         schemas=schemas,
         logins=logins,
+        options=dict(_options(wanted, catalog)),
         missing=_missing(wanted, catalog),
     )
 
@@ -90,6 +93,13 @@ def _roles(wanted: Wanted, logins: Collection[LoginRole], enabled: frozenset[str
 
 def _schemas(wanted: Wanted) -> tuple[str, ...]:
     return (wanted.schema, *sorted(wanted.outputs), *sorted({thing.schema for _, thing in wanted.shown}))
+
+
+def _options(wanted: Wanted, catalog: Catalog) -> Iterator[tuple[Thing, frozenset[str]]]:
+    ours = [thing for _, thing in wanted.shown] + [Thing(Kind.VIEW, wanted.schema, name) for name in PUBLIC_VIEWS]
+    for view in ours:
+        if view in catalog.owners:
+            yield view, frozenset({"security_barrier"} if view in wanted.barriers else ())
 
 
 # -- memberships

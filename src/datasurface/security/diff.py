@@ -45,6 +45,7 @@ def changes(
         *compared.roles(),
         *compared.schemas(),
         *compared.owners(),
+        *compared.options(),
         *compared.revokes(),
         *compared.grants(),
         *compared.drops(),
@@ -118,6 +119,20 @@ class _Comparison:
                     target=str(thing),
                     detail=f"by {owner} instead of {actual}",
                     statements=(self.store.give(thing, owner),),
+                )
+
+    def options(self) -> Iterator[Change]:
+        """Yield the views that are to read with other rights than they do, or to hide what they do not."""
+        for view, wanted in sorted(self.desired.options.items()):
+            actual = self.catalog.options.get(view, frozenset())
+            on, off = wanted - actual, actual - wanted
+            if on or off:
+                yield Change(
+                    phase=Phase.REVOKES,
+                    action="alter",
+                    target=str(view),
+                    detail=", ".join([*(f"{option} on" for option in sorted(on)), *(f"{o} off" for o in sorted(off))]),
+                    statements=tuple(self.store.set_options(view, on, off)),
                 )
 
     # -- what is too much

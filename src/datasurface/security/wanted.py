@@ -84,6 +84,12 @@ class Wanted:
         return tuple(_shown(self.spec, self.limit))
 
     @cached_property
+    def barriers(self) -> frozenset[Thing]:
+        """The views that leave rows out, which no function in a reader's condition is to see."""
+        full = [(view, thing) for view, thing in self.shown if view.history is History.FULL]
+        return frozenset(t for v, t in full if t.name == view_name(v.datastore, v.dataset, self.limit, history=True))
+
+    @cached_property
     def outputs(self) -> Mapping[str, str]:
         """The workspaces whose transformers write, by the schema that they write into."""
         return {output_schema(self.spec.name, workspace, self.limit): workspace for workspace in self.transformers}

@@ -82,6 +82,7 @@ class PostgresSecurity:
     give = staticmethod(roles_sql.give)
     grant = staticmethod(roles_sql.grant)
     revoke = staticmethod(roles_sql.revoke)
+    set_options = staticmethod(roles_sql.set_options)
     default = staticmethod(roles_sql.default)
     disable = staticmethod(roles_sql.disable)
 

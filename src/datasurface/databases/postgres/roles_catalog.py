@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from datasurface.databases.security import (
+    VIEW_OPTIONS,
     Catalog,
     DefaultPrivilege,
     Kind,
@@ -115,6 +116,12 @@ FROM things t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT
 WHERE t.kind = 'view' GROUP BY 1, 2, 3
 """
 
+_OPTIONS = f"""{_SCOPE}
+SELECT t.kind, t.schema, t.name, array_agg(o.option_name) FILTER (WHERE o.option_value::boolean)
+FROM things t JOIN pg_class c ON c.oid = t.oid CROSS JOIN LATERAL pg_options_to_table(c.reloptions) o
+WHERE c.relkind = 'v' AND o.option_name = ANY (%(options)s) GROUP BY 1, 2, 3
+"""
+
 _DEFAULTS = """
 SELECT r.rolname::text, coalesce(n.nspname::text, ''), d.type,
        CASE WHEN x.grantee = 0 THEN '' ELSE pg_get_userbyid(x.grantee)::text END, x.privilege_type, x.is_grantable
@@ -160,6 +167,7 @@ def read_catalog(raw: psycopg.Connection[Any], scope: Scope) -> Catalog:
         lacking=lacking,
         defaults=frozenset(_defaults(raw, ours, scope.owner)),
         columns={_thing(k, s, n): tuple(columns) for k, s, n, columns in raw.execute(_COLUMNS, asked)},
+        options={_thing(k, s, n): frozenset(on or ()) for k, s, n, on in raw.execute(_OPTIONS, asked)},
     )
 
 
@@ -169,6 +177,7 @@ def _asked(scope: Scope) -> dict[str, Any]:
         "whole": sorted(scope.whole),
         "shared": sorted(scope.shared),
         "owner": scope.owner,
+        "options": list(VIEW_OPTIONS),
         "view_schemas": [schema for schema, _ in views],
         "view_names": [name for _, name in views],
     }

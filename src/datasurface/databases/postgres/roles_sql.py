@@ -31,6 +31,7 @@ __all__ = [
     "join",
     "leave",
     "revoke",
+    "set_options",
 ]
 
 _OBJECTS = {"r": "TABLES", "S": "SEQUENCES", "f": "FUNCTIONS", "T": "TYPES", "n": "SCHEMAS", "L": "LARGE OBJECTS"}
@@ -168,6 +169,13 @@ def _words(privileges: Collection[Privilege]) -> Iterator[str]:
     yield from whole
     for word, names in sorted(columns.items()):
         yield f"{word} ({', '.join(quote(name) for name in names)})"
+
+
+def set_options(view: Thing, on: Collection[str], off: Collection[str]) -> Sequence[str]:
+    """Return the statements that turn options of a view on and off."""
+    head = f"ALTER VIEW {qualified(view.schema, view.name)}"
+    set_on = [f"{head} SET ({', '.join(f'{option} = true' for option in sorted(on))})"] if on else []
+    return [*set_on, *([f"{head} RESET ({', '.join(sorted(off))})"] if off else [])]
 
 
 def default(privileges: Sequence[DefaultPrivilege], *, granted: bool) -> str:
