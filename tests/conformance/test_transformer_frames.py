@@ -204,6 +204,9 @@ def test_what_does_not_fit_is_refused_by_column(bench: Bench) -> None:
         bench.table(columns)
         with pytest.raises(ValueError, match=message.replace("(", r"\(").replace(")", r"\)").replace("+", r"\+")):
             bench.write(columns, data)
+    bench.table(columns_of(Integer))
+    with pytest.raises(ValueError, match=r"takes Integer, and a value of int64 does not fit$"):
+        bench.write(columns_of(Integer), pa.table({"n": [1], "v0": [2**40]}))
     reader = bench.table(columns_of(Decimal(5, 2)), "1, 'NaN'")
     with pytest.raises(ValueError, match="column 'v0' has a value that Arrow's decimal128"):
         reader.arrow()
@@ -239,6 +242,30 @@ def test_a_decimal_that_fits_is_taken(bench: Bench, form: Callable[[Any], Any]) 
     bench.table(columns)
     with pytest.raises(ValueError, match="column 'v1' takes Decimal"):
         bench.write(columns, form([{"n": 1, "v0": 1, "v1": [1.25]}]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "why"),
+    [
+        (String(5), "sesame street", "it is too long"),
+        (BigInt(), 'open "sesame"', "it is not written as one"),
+        (Integer(), "9999999999", "it is out of range"),
+        (Date(), "2024-02-31", "the column's type has no such value"),
+    ],
+)
+def test_what_the_server_refuses_is_told_by_place_and_never_shown(
+    bench: Bench, kind: DataType, value: str, why: str
+) -> None:
+    columns = columns_of(String, kind)
+    bench.table(columns)
+    with pytest.raises(SourceError) as caught:
+        bench.write(columns, [(1, "a", None), (2, ", column v0: b", value)])
+    told = f"output 'taken', row 2: column 'v1' takes {kind.spelled()}, and the value given does not fit: {why}"
+    assert caught.value.message == told
+    bench.table(columns)
+    with pytest.raises(SourceError) as caught:
+        bench.sessions[-1].execute(f"SELECT '{value}'::{physical_type(kind)}::int")
+    assert value not in caught.value.message
 
 
 def test_a_failed_write_is_never_committed(bench: Bench) -> None:

@@ -186,6 +186,13 @@ def test_what_was_not_declared_is_refused_with_what_was(shop: Shop):
         assert answer in result.error, ask
 
 
+def test_a_query_whose_rows_do_not_fit_names_its_output(shop: Shop):
+    shop.open(deriving(shop, adding(SqlQueries({"totals": "SELECT repeat('x', 30) AS customer, 1 AS amount"}))))
+    shop.merged()
+    error = shop.run("sums").error
+    assert "failed: output 'totals': value too long for type character varying(20)" in error
+
+
 def test_it_reads_its_own_previous_output(shop: Shop):
     code = """
 def run(context):

@@ -127,8 +127,13 @@ def _cast(array: Any, column: JobColumn, expected: Any) -> Any:
         raise ValueError(f"column {column.name!r} is a Timestamp(tz=False), but the rows have a time zone")
     try:
         return array.cast(expected)
-    except pa.ArrowException as error:
-        raise ValueError(f"column {column.name!r} takes {column.type.spelled()}: {error}") from None
+    except pa.ArrowException:
+        raise _misfit(column, str(array.type)) from None
+
+
+def _misfit(column: JobColumn, given: str) -> ValueError:
+    """Return the error for a value that a column cannot have; Arrow's own would show it, and it may be classified."""
+    return ValueError(f"column {column.name!r} takes {column.type.spelled()}, and a value of {given} does not fit")
 
 
 def _of_series(series: Any, column: JobColumn, expected: Any) -> list[Any]:
@@ -144,8 +149,8 @@ def _of_series(series: Any, column: JobColumn, expected: Any) -> list[Any]:
         series = series.map(str, na_action="ignore")
     try:
         array = pa.Array.from_pandas(series, type=expected) if objects else pa.Array.from_pandas(series)
-    except (pa.ArrowException, OverflowError) as error:
-        raise ValueError(f"column {column.name!r} takes {column.type.spelled()}: {error}") from None
+    except (pa.ArrowException, OverflowError):
+        raise _misfit(column, str(series.dtype)) from None
     return _of_array(array, column, expected)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from datasurface.databases.code import CodeSession
+from datasurface.errors import SourceError
 from datasurface.model.vocabulary import OutputMode
 from datasurface.release.job import CHANGE_COLUMNS, JobDataset
 from datasurface.transform.frames import count_of, rows_of
@@ -59,6 +60,7 @@ class Output:
         """Add the rows of a query to the whole output and return how many; its columns are matched by name.
 
         Raises:
+            SourceError: the database refuses the query or its rows.
             TypeError: the transformer writes changes.
         """
         if self._changes:
@@ -66,7 +68,11 @@ class Output:
         if self._dataset is None:
             return 0
         names = self._session.names(self.columns)
-        return self._session.execute(f"INSERT INTO {self.relation} ({names}) SELECT {names} FROM ({query}) AS answer")
+        statement = f"INSERT INTO {self.relation} ({names}) SELECT {names} FROM ({query}) AS answer"
+        try:
+            return self._session.execute(statement)
+        except SourceError as error:
+            raise SourceError(f"output {self.name!r}: {error.message}", hint=error.hint) from None
 
     def insert(self, rows: Any) -> int:
         """Say that rows are new; one whose key is there already is taken for an update. Returns how many."""

@@ -12,7 +12,8 @@ from psycopg.pq import TransactionStatus
 from datasurface.databases.base import Login
 from datasurface.databases.code import Moment, Rows, StandIn
 from datasurface.databases.postgres import ddl, scratch
-from datasurface.databases.postgres.connect import connect, explain, is_transient
+from datasurface.databases.postgres.connect import connect, is_transient
+from datasurface.databases.postgres.misfit import refused_value, without_values
 from datasurface.databases.postgres.sessions import end_sessions
 from datasurface.databases.postgres.values import load_exactly, writers
 from datasurface.errors import SourceError, TransientError
@@ -179,7 +180,7 @@ class PostgresSession:
                         copy.write_row(_converted(row, special, number) if special else row)
                 return max(0, cursor.rowcount)
         except psycopg.Error as error:
-            raise _error(error) from None
+            raise _error(error, refused_value(error, table, columns)) from None
 
     def write_text(self, relation: str, columns: Sequence[str], blocks: Iterable[bytes]) -> int:
         """Add rows by COPY and return how many."""
@@ -272,6 +273,6 @@ def _role_exists(raw: psycopg.Connection[Any], role: str) -> bool:
     return raw.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", [role]).fetchone() is not None
 
 
-def _error(error: psycopg.Error) -> SourceError | TransientError:
+def _error(error: psycopg.Error, message: str = "") -> SourceError | TransientError:
     kind = TransientError if is_transient(error) else SourceError
-    return kind(explain(error))
+    return kind(message or without_values(error))
