@@ -39,6 +39,7 @@ class Captured:
         self._bytes = 0
         self._rest = b""
         self._last = b""
+        self._ended: deque[bytes] = deque(maxlen=_TAIL)
         self._left_out = 0
         self.tail: deque[str] = deque(maxlen=_TAIL)
 
@@ -79,8 +80,11 @@ class Captured:
     def _line(self, line: bytes) -> None:
         """Keep a line; the place at which a long one is cut is told."""
         self._lines += 1
+        self._say(self._cut(line))
+
+    def _cut(self, line: bytes) -> str:
         text = self._hide(line[: 2 * _LINE].decode(errors="replace").rstrip())
-        self._say(text if len(text) <= _LINE else f"{text[:_LINE]} … (the line is longer)")
+        return text if len(text) <= _LINE else f"{text[:_LINE]} … (the line is longer)"
 
     def _say(self, text: str) -> None:
         self.tail.append(text)
@@ -89,13 +93,15 @@ class Captured:
     def _count(self, chunk: bytes) -> None:
         """Count lines, remember the last ones, and let the writer wait, not the platform."""
         self._left_out += chunk.count(b"\n")
-        self._last = (self._last + chunk)[-_CHUNK:]
+        *lines, rest = (self._last + chunk).split(b"\n")
+        self._ended.extend(line[: 2 * _LINE] for line in lines[-_TAIL:])
+        self._last = rest[: 2 * _LINE]
         time.sleep(_PAUSE)
 
     def _end_flood(self) -> None:
-        """Tell how much was left out, and the last lines without the first of them, which may be a part."""
-        last = [self._hide(line.decode(errors="replace"))[:_LINE] for line in self._last.splitlines()[1:]][-_TAIL:]
-        left_out = max(0, self._left_out - len(last))
+        """Tell how much was left out, and the last lines, however long they are."""
+        last = [*self._ended, *([self._last] if self._last else [])][-_TAIL:]
+        left_out = max(0, self._left_out + bool(self._last) - len(last))
         self._keep(f"… {left_out} lines left out; it printed {self._bytes / 1_000_000:.1f} MB in all")
-        for text in last:
-            self._say(text)
+        for line in last:
+            self._say(self._cut(line))

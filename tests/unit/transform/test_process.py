@@ -162,6 +162,18 @@ def test_a_flood_of_output_is_counted_and_not_kept():
     assert "it printed 50.0 MB in all" in told
 
 
+@pytest.mark.parametrize("end", ["\\n", ""])
+def test_the_last_lines_of_a_flood_are_kept_whatever_the_last_is(end: str):
+    kept: list[str] = []
+    code = f"for n in range(9_000): print('line', n)\nprint('x' * 5_000_000, end='{end}')"
+    run(code, keep=kept.append)
+    assert kept[-20:-1] == [f"line {n}" for n in range(8_981, 9_000)]
+    assert kept[-1].startswith("xxxx")
+    assert len(kept[-1]) < 4200
+    (told,) = [line for line in kept if "left out" in line]
+    assert int(told.split()[1]) + len(kept) - 1 == 9_001
+
+
 def test_a_line_without_end_is_cut_and_no_part_of_a_secret_is_left():
     kept: list[str] = []
     run("print('a' * 4092 + 'hunter2' + 'b' * 5_000_000, end=''); print(); print('hunter2 ' * 3)", keep=kept.append)
