@@ -11,6 +11,8 @@ from datasurface import (
     Access,
     BigInt,
     Column,
+    Credential,
+    CredentialKind,
     Cron,
     Dataset,
     DatasetGroup,
@@ -254,6 +256,28 @@ def test_a_transformer_may_be_declared_whether_somebody_needs_it_or_not():
     )
     assert codes(store(), reading(), sums) == []
     assert codes(store(), reading("totals.orders"), sums) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "messages"),
+    [
+        (["api", "api_2"], []),
+        (["a b-c"], ["the name 'a b-c' of the secret is not an identifier"]),
+        (
+            ["../x", ""],
+            ["the name '' of the secret is not an identifier", "the name '../x' of the secret is not an identifier"],
+        ),
+        (["api", "API"], ["the names 'api' and 'API' of secrets make the same variable"]),
+    ],
+)
+def test_secrets_have_names_that_variables_can_have(names: list[str], messages: list[str]):
+    output = Datastore("totals", datasets=[ORDERS])
+    secret = Credential("partner", kind=CredentialKind.TOKEN)
+    adding = DataTransformer("add", code=PythonModule("m:f"), output=output, secrets=dict.fromkeys(names, secret))
+    sums = Workspace("sums", groups=[DatasetGroup("inputs", sinks=["crm.orders"])], transformer=adding)
+    found = checked(store(), reading("totals.orders"), sums).findings
+    assert sorted(f.message for f in found if f.code == "DS-N001") == messages
+    assert len(messages) == len(found)
 
 
 def test_strict_fails_on_warnings_and_never_on_infos():

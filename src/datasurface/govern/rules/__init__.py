@@ -26,6 +26,7 @@ __all__ = ["RULES"]
 
 RULES: tuple[Rule, ...] = (
     names.identifiers,
+    names.secrets,
     names.columns,
     names.sources,
     names.free,

@@ -13,12 +13,14 @@ from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.model.schema import Column, Dataset
 from datasurface.names import is_identifier, is_system_name
 
-__all__ = ["columns", "embedded", "free", "identifiers", "reserved", "schemas", "sources"]
+__all__ = ["columns", "embedded", "free", "identifiers", "reserved", "schemas", "secrets", "sources"]
 
 _RESERVED = frozenset('/\\:*?"<>|')
 _LONGEST = 128
 _EMBEDDED_LIMIT = 63
 _IDENTIFIER_HINT = "use a letter or _, then letters, digits and _, at most 128; source= can give the physical name"
+
+_VARIABLE_HINT = "use a letter or _, then letters, digits and _, at most 128; capitals make no difference"
 
 
 def identifiers(scope: Scope) -> Iterator[Finding]:
@@ -42,6 +44,25 @@ def _identifier(subject: object, kind: str, name: str, parent: str) -> Iterator[
     if not is_identifier(name):
         message = f"the name {name[:200]!r} of the {kind} is not an SQL identifier"
         yield finding("DS-N001", subject, step(parent, kind, name), message, _IDENTIFIER_HINT)
+
+
+def secrets(scope: Scope) -> Iterator[Finding]:
+    """DS-N001: the names of a transformer's secrets, which become variables in capitals, and of containers files."""
+    for where in scope.workspaces:
+        transformer = where.workspace.transformer
+        if transformer is None:
+            continue
+        path = step(workspace_path(where), "transformer", transformer.name)
+        seen: dict[str, str] = {}
+        for name in transformer.secrets:
+            other = seen.setdefault(name.upper(), name)
+            fault = ""
+            if not is_identifier(name):
+                fault = f"the name {name[:200]!r} of the secret is not an identifier"
+            elif other != name:
+                fault = f"the names {other!r} and {name!r} of secrets make the same variable"
+            if fault:
+                yield finding("DS-N001", transformer, step(path, "secret", name), fault, _VARIABLE_HINT)
 
 
 def columns(scope: Scope) -> Iterator[Finding]:
