@@ -113,6 +113,15 @@ def test_changes_that_mean_nothing_fail_the_batch(shop: Shop) -> None:
         assert counts(shop) == ((0, 0, 0) if seen else (1, 0, 0))
 
 
+def test_changes_that_mean_nothing_are_told_without_keys_that_are_classified(shop: Shop) -> None:
+    shop.open(shop.model(ORDERS))
+    for changes, reason in NONSENSE[:-1]:
+        give(shop, *changes)
+        error = run(shop, secret_keys=("orders",)).error
+        assert error == reason.rpartition(": ")[0]
+        assert "id=" not in error
+
+
 def test_a_source_without_the_two_columns_is_refused(shop: Shop) -> None:
     shop.open(shop.model(ORDERS))
     shop.do("ALTER TABLE orders DROP ds_seq")

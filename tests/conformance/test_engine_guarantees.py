@@ -12,6 +12,7 @@ import pytest
 
 from conformance.engine_shop import Shop, shop_on
 from datasurface import (
+    PII,
     BigInt,
     Column,
     Consistency,
@@ -84,6 +85,24 @@ def test_wrong_keys_fail_the_batch_by_name(shop: Shop, later: bool, broken: str,
     shop.do("UPDATE orders SET a = 'changed' WHERE id = 2")
     assert shop.merged() == ((0, 1, 0) if later else (40, 0, 0))
     assert shop.seen("orders")[1] == (2, "changed")
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["first load", "later batch"])
+def test_wrong_keys_that_are_classified_are_counted_and_not_shown(shop: Shop, later: bool) -> None:
+    filled(shop, 20)
+    key = Column("a", String, key=True, classification=[PII])
+    shop.open(shop.model(Dataset("pairs", columns=[key, *PAIRS.columns[1:]])))
+    if later:
+        shop.merged()
+    wrong = "INSERT INTO pairs VALUES ('p', 1, 'v'), ('p', 2, 'v'), ('ssn-123', NULL, 'v')"
+    shop.do("UPDATE pairs SET a = 'ssn-123' WHERE b = 3", wrong, "INSERT INTO pairs VALUES ('ssn-123', 3, 'x')")
+    error = shop.run().error
+    assert error == (
+        "dataset 'pairs' has duplicate keys: 3 and NULL in keys: 1 (keys are not shown: they are classified)"
+    )
+    assert "ssn" not in str(shop.rows("SELECT * FROM ds_yellow.batches"))
+    shop.do("INSERT INTO pairs SELECT * FROM pairs")
+    assert "duplicate keys: 10 or more and" in shop.run().error
 
 
 def test_wrong_keys_fail_rather_than_park(shop: Shop) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datasurface.databases.checks import Checker, Judged
 
 __all__ = [
+    "MOST_KEYS",
     "SMALL_ROWS",
     "DeltaCounts",
     "KeyProblem",
@@ -39,6 +40,9 @@ __all__ = [
     "ViewShape",
 ]
 
+
+MOST_KEYS = 10
+"""How many wrong keys of a kind are looked for."""
 
 SMALL_ROWS = 10_000
 """Tables with fewer rows at the last read share a staging table that is kept."""
@@ -97,7 +101,7 @@ class DeltaCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyProblem:
-    """Keys that make a batch impossible to merge: up to ten, as texts."""
+    """Keys that make a batch impossible to merge: up to `MOST_KEYS` of each kind, as texts."""
 
     duplicates: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from datasurface.engine.guard import verdict
 from datasurface.engine.work import Work
 from datasurface.errors import BatchFailedError
 from datasurface.model.vocabulary import History, OutputMode
-from datasurface.release.job import JobDataset
+from datasurface.release.job import JobDataset, JobSpec
 from datasurface.store import ledger
 from datasurface.store.checks import CheckResult, save_results
 from datasurface.store.ledger import BatchState, DatasetCounts
@@ -101,7 +101,7 @@ def _examine(
         return Work(dataset, staging, empty, DeltaCounts(inserted=staging.rows, updated=0, deleted=0))
     mode, tables = context.job.mode, context.tables(dataset)
     if mode is OutputMode.CHANGES:
-        _refuse_changes(dataset, context.store.change_problems(connection, tables, dataset, staging.table))
+        _refuse_changes(context.job, dataset, context.store.change_problems(connection, tables, dataset, staging.table))
     delta = context.store.find_delta(connection, tables, dataset, staging, mode)
     if mode is OutputMode.SNAPSHOT and state.rows + delta.inserted - delta.deleted != staging.rows:
         # Two staged rows met one current row, or rows vanished between staging and merge.
@@ -112,8 +112,10 @@ def _examine(
     return Work(dataset, staging, state, delta)
 
 
-def _refuse_changes(dataset: JobDataset, problems: Sequence[str]) -> None:
-    """Raise `BatchFailedError` if there are changes that mean nothing."""
+def _refuse_changes(job: JobSpec, dataset: JobDataset, problems: Sequence[str]) -> None:
+    """Raise `BatchFailedError` if there are changes that mean nothing, without their keys where these are secret."""
+    if dataset.name in job.secret_keys:
+        problems = [problem.partition(": ")[0] for problem in problems]
     if problems:
         raise BatchFailedError(
             f"dataset {dataset.name!r} has changes that mean nothing: {'; '.join(problems)}",
@@ -131,9 +133,8 @@ def _guard(context: BatchContext, connection: Connection, work: list[Work], resu
     for w in work if mode is OutputMode.SNAPSHOT else ():
         if w.staging.kind is StagingKind.FIRST:
             continue
-        refuse_keys(
-            w.dataset, context.store.key_problem(connection, context.tables(w.dataset), w.dataset, w.staging.table)
-        )
+        problem = context.store.key_problem(connection, context.tables(w.dataset), w.dataset, w.staging.table)
+        refuse_keys(context.job, w.dataset, problem)
     raise ParkedError("; ".join(found), results)
 
 

@@ -310,7 +310,7 @@ class _Run:
                     problem: KeyProblem = context.store.key_problem(
                         connection, context.tables(dataset), dataset, staged[dataset.name].table
                     )
-                    refuse_keys(dataset, problem)
+                    refuse_keys(context.job, dataset, problem)
 
     def _settle(self, state: BatchState, outcome: Outcome, reason: str) -> Outcome | None:
         """Write how the batch ended; a failed one leaves no staging. None if the merge database is out of reach."""

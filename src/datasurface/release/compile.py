@@ -19,7 +19,7 @@ from datasurface.model.effective import capture_credential, platform_credential,
 from datasurface.model.platform import YellowPlatform
 from datasurface.model.schema import Dataset
 from datasurface.release.bind import Binding, binding_of, replaced
-from datasurface.release.datasets import job_checks, job_dataset
+from datasurface.release.datasets import job_checks, job_dataset, secret_keys
 from datasurface.release.job import JobSpec, PlatformSpec, ReaderSpec, ViewSpec
 from datasurface.release.outputs import output_job
 from datasurface.release.readers import reader_specs
@@ -248,6 +248,7 @@ def _job(
         connections=_connections(stream.name, platform, capture),
         keep_batches=platform.keep_batches,
         checks=tuple(job_checks(stream)),
+        secret_keys=tuple(secret_keys(stream)),
     )
 
 

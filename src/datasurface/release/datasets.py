@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datasurface.graph.nodes import Stream, StreamDataset
 from datasurface.model.classification import shown_in_messages
 from datasurface.model.effective import duration
-from datasurface.model.schema import Column
+from datasurface.model.schema import Column, Dataset
 from datasurface.release.job import JobChecks, JobColumn, JobDataset
 
-__all__ = ["job_checks", "job_column", "job_dataset"]
+__all__ = ["job_checks", "job_column", "job_dataset", "secret_keys"]
 
 
 def job_dataset(need: StreamDataset, schema: str | None, table: str) -> JobDataset:
@@ -35,10 +35,20 @@ def job_checks(stream: Stream) -> Iterator[JobChecks]:
     for need in stream.datasets:
         dataset = need.dataset
         if dataset.checks:
-            hidden = [
-                c.name for c in dataset.columns if not shown_in_messages(*dataset.classification, *c.classification)
-            ]
+            hidden = [column.name for column in _hidden(dataset)]
             yield JobChecks(dataset.name, checks=dataset.checks, hidden=hidden)
+
+
+def secret_keys(stream: Stream) -> Iterator[str]:
+    """Yield the datasets of a stream whose keys may not stand in messages."""
+    for need in stream.datasets:
+        if any(column.key for column in _hidden(need.dataset)):
+            yield need.dataset.name
+
+
+def _hidden(dataset: Dataset) -> Iterator[Column]:
+    """Yield the columns whose values may not stand in messages."""
+    return (c for c in dataset.columns if not shown_in_messages(*dataset.classification, *c.classification))
 
 
 def _days(retention: str | None) -> int | None:

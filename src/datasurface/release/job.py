@@ -178,6 +178,8 @@ class JobSpec(Noun):
         mode: Whether a batch stages whole tables, or the changes of them.
         checks: The checks of those datasets that have some; no part of the job digest, for they read what is staged.
         transformer: What derives the rows, if this is a transformer's output.
+        secret_keys: The datasets whose keys may not stand in messages, because of what they are classified as; no part
+            of the job digest.
     """
 
     stream: str = field(kw_only=False)
@@ -194,6 +196,7 @@ class JobSpec(Noun):
     mode: OutputMode = OutputMode.SNAPSHOT
     checks: Sequence[JobChecks] = ()
     transformer: TransformerSpec | None = None
+    secret_keys: Sequence[str] = ()
 
     @property
     def source(self) -> Container:

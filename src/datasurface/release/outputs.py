@@ -12,7 +12,7 @@ from datasurface.model.platform import Hint, YellowPlatform
 from datasurface.model.transformer import DataTransformer
 from datasurface.names import output_schema
 from datasurface.release.bind import Binding, replaced
-from datasurface.release.datasets import job_checks, job_column, job_dataset
+from datasurface.release.datasets import job_checks, job_column, job_dataset, secret_keys
 from datasurface.release.job import (
     Changed,
     InputDataset,
@@ -64,6 +64,7 @@ def output_job(
         keep_batches=platform.keep_batches,
         mode=transformer.mode,
         checks=tuple(job_checks(stream)),
+        secret_keys=tuple(secret_keys(stream)),
         transformer=_transformer(transformer, node, platform, stream, [*_inputs(exports, needs)]),
     )
 

@@ -7,7 +7,7 @@ physical address, which holds because nobody else writes while the stream's row 
 
 from __future__ import annotations
 
-from datasurface.databases.merge import Tables
+from datasurface.databases.merge import MOST_KEYS, Tables
 from datasurface.databases.postgres.ddl import qualified, quote, type_of
 from datasurface.databases.postgres.types import canonical
 from datasurface.release.job import JobColumn, JobDataset
@@ -130,14 +130,14 @@ def find_duplicates(schema: str, table: str, dataset: JobDataset) -> str:
     where = " AND ".join(f"{quote(c.name)} IS NOT NULL" for c in dataset.key_columns)
     return (
         f"SELECT {shown} || ' (' || count(*) || ' times)' FROM {qualified(schema, table)} "
-        f"WHERE {where} GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT 10"
+        f"WHERE {where} GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT {MOST_KEYS}"
     )
 
 
 def find_nulls(schema: str, table: str, dataset: JobDataset) -> str:
     """Return the query for up to ten keys with a NULL in them, each as one text."""
     where = " OR ".join(f"{quote(c.name)} IS NULL" for c in dataset.key_columns)
-    return f"SELECT {shown_key(dataset)} FROM {qualified(schema, table)} WHERE {where} LIMIT 10"
+    return f"SELECT {shown_key(dataset)} FROM {qualified(schema, table)} WHERE {where} LIMIT {MOST_KEYS}"
 
 
 def shown_key(dataset: JobDataset) -> str:

@@ -8,7 +8,7 @@ a writer that lost its stream is ever visible.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +16,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from datasurface.databases.base import Reading
-from datasurface.databases.merge import SMALL_ROWS, KeyProblem, Staging, StagingKind
+from datasurface.databases.merge import MOST_KEYS, SMALL_ROWS, KeyProblem, Staging, StagingKind
 from datasurface.engine.context import BatchContext
 from datasurface.errors import BatchFailedError
 from datasurface.model.vocabulary import OutputMode
-from datasurface.release.job import JobDataset
+from datasurface.release.job import JobDataset, JobSpec
 from datasurface.store import ledger
 from datasurface.store.ledger import BatchState, DatasetCounts
 from datasurface.store.streams import Claim, DatasetState, hold
@@ -171,23 +171,30 @@ def _load_one(
         with reading.feed(staged) as feed:
             rows = store.load(connection, tables, staged, table, feed, context.progress, claim.stream, frozen=first)
         if first:
-            refuse_keys(dataset, store.finish_first(connection, tables, dataset, table))
+            refuse_keys(context.job, dataset, store.finish_first(connection, tables, dataset, table))
             store.stamp_first(connection, tables, table, batch_id, read_at)
         store.bound_waits(connection, lock=LOCK_WAIT, idle=2 * context.silence)
         hold(connection, context.schema, claim)
     return Staging(kind=kind, table=table, rows=rows)
 
 
-def refuse_keys(dataset: JobDataset, problem: KeyProblem) -> None:
-    """Raise `BatchFailedError` if there are duplicate or NULL keys, naming up to ten of each."""
+def refuse_keys(job: JobSpec, dataset: JobDataset, problem: KeyProblem) -> None:
+    """Raise `BatchFailedError` if there are duplicate or NULL keys, naming up to ten of each unless they are secret."""
     if not problem.found:
         return
+    shown = dataset.name not in job.secret_keys
     parts = []
     if problem.duplicates:
-        parts.append(f"duplicate keys: {'; '.join(problem.duplicates)}")
+        parts.append(f"duplicate keys: {'; '.join(problem.duplicates) if shown else _number(problem.duplicates)}")
     if problem.nulls:
-        parts.append(f"NULL in keys: {'; '.join(problem.nulls)}")
+        parts.append(f"NULL in keys: {'; '.join(problem.nulls) if shown else _number(problem.nulls)}")
+    why = "" if shown else " (keys are not shown: they are classified)"
     raise BatchFailedError(
-        f"dataset {dataset.name!r} has {' and '.join(parts)}",
+        f"dataset {dataset.name!r} has {' and '.join(parts)}{why}",
         hint="correct the source, or the key in the model",
     )
+
+
+def _number(keys: Sequence[str]) -> str:
+    """Say how many keys were found."""
+    return f"{len(keys)}{' or more' if len(keys) >= MOST_KEYS else ''}"
