@@ -18,8 +18,8 @@ test-15: $(VENV)/.dev ## what runs on a server, on PostgreSQL 15 (Debian's packa
 		tests/conformance/test_transformers.py tests/conformance/test_transformer_changes.py tests/property tests/crash \
 		tests/scenario/test_main_path.py tests/scenario/test_audit.py
 
-test-slow: $(VENV)/.dev ## the slow tests, on PostgreSQL 18 and 15
-	DATASURFACE_TEST_SERVERS=18,15 $(PYTEST) -m slow
+test-slow: $(VENV)/.dev ## the slow tests, on PostgreSQL 18 and 15; one by one, for some files take longer than all others
+	DATASURFACE_TEST_SERVERS=18,15 $(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-all: test test-15 test-slow ## every test
 
