@@ -142,6 +142,10 @@ def test_from_nothing_to_a_database_and_back(model: Path, run: Runner):
         local.ensure_database(server, "acme")
         with connect(server, "acme") as connection:
             assert connection.execute("SELECT upper('ü')").fetchone() == ("Ü",)
+        opened = (
+            "SELECT count(*) FROM pg_database WHERE datallowconn AND has_database_privilege('public', oid, 'CONNECT')"
+        )
+        assert one(server, f"{opened} AND datname <> 'acme'") == 0
         with connect(server, "acme", host=str(server.socket_folder)):
             pass
         assert (model / ".datasurface" / ".gitignore").read_text() == "*\n"

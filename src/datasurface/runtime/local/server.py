@@ -25,6 +25,10 @@ from datasurface.runtime.local.postmaster import Postmaster, alive, find
 __all__ = ["LocalServer", "ensure_database", "start", "status", "stop"]
 
 _PAUSE = 0.02
+_OWN_AND_OPEN = """
+SELECT datname::text FROM pg_database
+WHERE datname IN ('postgres', 'template1') AND has_database_privilege('public', oid, 'CONNECT')
+"""
 _LONGEST_NAME = 63  # bytes; PostgreSQL would cut a longer one silently
 
 
@@ -108,7 +112,7 @@ def stop(folder: Path, *, timeout: float = 60.0) -> bool:
 
 
 def ensure_database(server: LocalServer, database: str) -> None:
-    """Create `database` on the server if it is missing.
+    """Create `database` on the server if it is missing; nobody but superusers comes into the server's own two.
 
     Raises:
         ConfigurationError: PostgreSQL allows no such name.
@@ -119,6 +123,7 @@ def ensure_database(server: LocalServer, database: str) -> None:
     try:
         where = make_conninfo(server.uri("postgres"), connect_timeout=10, **OWN_SERVER)
         with psycopg.connect(where, autocommit=True) as connection:
+            _close_own(connection)
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
                 return
             # Another process may create it at this moment.
@@ -126,6 +131,16 @@ def ensure_database(server: LocalServer, database: str) -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     except psycopg.Error as error:
         raise StoreError(f"cannot create database {database!r} in {server.folder}: {error}") from error
+
+
+def _close_own(connection: psycopg.Connection[tuple[str]]) -> None:
+    """Let no role into the databases that every server has, where the logins of code would have no business."""
+    for (name,) in connection.execute(_OWN_AND_OPEN).fetchall():
+        # Another process may do it at this moment.
+        with suppress(psycopg.errors.InternalError_):
+            connection.execute(
+                sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
+            )
 
 
 def _described(place: Place, running: Postmaster) -> LocalServer:
