@@ -49,8 +49,8 @@ class Captured:
             while chunk := pipe.read(_CHUNK):
                 self._bytes += len(chunk)
                 if self._is_flood:
-                    self._end_line()
-                    self._count(chunk)
+                    begun, self._rest = self._rest, b""
+                    self._count(begun + chunk)
                 else:
                     self._split(chunk)
         self._end_line()
@@ -102,6 +102,7 @@ class Captured:
         """Tell how much was left out, and the last lines, however long they are."""
         last = [*self._ended, *([self._last] if self._last else [])][-_TAIL:]
         left_out = max(0, self._left_out + bool(self._last) - len(last))
-        self._keep(f"… {left_out} lines left out; it printed {self._bytes / 1_000_000:.1f} MB in all")
+        if left_out:
+            self._keep(f"… {left_out} lines left out; it printed {self._bytes / 1_000_000:.1f} MB in all")
         for line in last:
             self._say(self._cut(line))
