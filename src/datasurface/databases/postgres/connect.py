@@ -109,14 +109,18 @@ def _connection(login: Login, role: str | None) -> psycopg.Connection[Any] | Dat
     """Return a connection, or why there is none: raised elsewhere, because the driver's frames hold the password."""
     try:
         connection = psycopg.connect(**parameters(login), autocommit=True, prepare_threshold=3)
+    except psycopg.Error as error:
+        return _connection_error(error, login)
+    try:
         calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
         connection.execute(f"SELECT {calls}".encode())
         if role is not None:
             may = "SET" if connection.info.server_version >= _SPLITS_MEMBERSHIP else "MEMBER"
             connection.execute(_ASSUME, [role, may])
+        connection.autocommit = False
     except psycopg.Error as error:
+        connection.close()
         return _connection_error(error, login)
-    connection.autocommit = False
     return connection
 
 
