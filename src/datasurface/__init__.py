@@ -35,6 +35,7 @@ from datasurface.model.deidentification import (
     Redact,
     Tokenise,
 )
+from datasurface.model.deployment import Airflow, Aws, Kubernetes
 from datasurface.model.ecosystem import Ecosystem, GovernanceZone, Team
 from datasurface.model.identity import AwsRole
 from datasurface.model.infrastructure import (
@@ -136,6 +137,7 @@ from datasurface.model.vocabulary import (
     OnFailure,
     OutputMode,
     Priority,
+    TaskKind,
     Tls,
 )
 from datasurface.model.workspace import DatasetGroup, DatasetSink, Reader, Workspace
@@ -177,6 +179,7 @@ __all__ = [
     "PUBLIC",
     "AcceptedValues",
     "Access",
+    "Airflow",
     "AllowedClassifications",
     "AllowedClouds",
     "AllowedLocations",
@@ -186,6 +189,7 @@ __all__ = [
     "Assign",
     "AssignStatus",
     "AuroraDatabase",
+    "Aws",
     "AwsRole",
     "AwsSecrets",
     "AzureKeyVault",
@@ -245,6 +249,7 @@ __all__ = [
     "KafkaCluster",
     "Keep",
     "KeyedHash",
+    "Kubernetes",
     "KubernetesSecrets",
     "Latency",
     "LegacyPlatform",
@@ -277,6 +282,7 @@ __all__ = [
     "String",
     "Struct",
     "SystemCode",
+    "TaskKind",
     "Team",
     "Time",
     "Timestamp",

@@ -39,6 +39,7 @@ VERBS: dict[str, str] = {
     "connect": "connect",
     "local": "local",
     "doctor": "doctor",
+    "deploy": "deploy",
     "demo": "demo",
 }
 """Each verb and the module of `datasurface.cli` that holds it as `command`; in the order of the help."""

@@ -7,6 +7,7 @@ from dataclasses import field
 
 from datasurface.model.base import EMPTY_MAPPING, Noun, noun
 from datasurface.model.capture import Every
+from datasurface.model.deployment import Deployment
 from datasurface.model.infrastructure import Container, CredentialLike, EmbeddedPostgres
 from datasurface.model.secret_stores import StoreChoice
 from datasurface.model.vocabulary import AssignStatus, History
@@ -121,6 +122,7 @@ class Environment(Noun):
         production: Whether it serves production.
         releases: Which tags or branches reach it, as a pattern.
         secrets: The secret stores that its platforms ask, in order; None for those that each platform names.
+        deployments: What its jobs are deployed to, at most one of a kind; none for the local scheduler.
     """
 
     name: str = field(kw_only=False)
@@ -129,3 +131,4 @@ class Environment(Noun):
     production: bool = False
     releases: str | None = None
     secrets: Sequence[StoreChoice] | None = None
+    deployments: Sequence[Deployment] = ()

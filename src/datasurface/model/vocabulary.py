@@ -17,6 +17,7 @@ __all__ = [
     "OnFailure",
     "OutputMode",
     "Priority",
+    "TaskKind",
     "Tls",
 ]
 
@@ -111,6 +112,13 @@ class OnFailure(StrEnum):
     WARN = "warn"
 
 
+class TaskKind(StrEnum):
+    """What a task of an orchestrator is: a process beside it, or a pod of its own."""
+
+    PROCESS = "process"
+    POD = "pod"
+
+
 class OutputMode(StrEnum):
     """What a transformer writes: whole tables, or the changes of them."""
 
@@ -131,6 +139,7 @@ ENUMERATIONS: dict[str, type[enum.Enum]] = {
         OnFailure,
         OutputMode,
         Priority,
+        TaskKind,
         Tls,
     )
 }

@@ -1,0 +1,59 @@
+"""What an environment's jobs are deployed to: the settings that no part of the pipelines depends on.
+
+A noun says only what somebody has to decide. Everything that follows from the model is derived when the target's files
+are made.
+"""
+
+from __future__ import annotations
+
+from datasurface.model.base import Noun, noun
+from datasurface.model.vocabulary import TaskKind
+
+__all__ = ["Airflow", "Aws", "Deployment", "Kubernetes"]
+
+
+class Deployment(Noun):
+    """Something that runs jobs, or that they run on."""
+
+    __slots__ = ()
+
+
+@noun
+class Airflow(Deployment):
+    """Apache Airflow, which starts the jobs.
+
+    Attributes:
+        version: `3` for any release of Airflow 3, or `2.11`.
+        tasks: Whether a task is a pod of its own, or a process beside the worker.
+    """
+
+    version: str = "3"
+    tasks: TaskKind = TaskKind.POD
+
+
+@noun
+class Kubernetes(Deployment):
+    """A Kubernetes cluster, on which the jobs run as pods.
+
+    Attributes:
+        image: The image of the jobs, by digest: `registry.example/datasurface@sha256:…`.
+        namespace: The namespace of the jobs; they have it for themselves.
+    """
+
+    image: str
+    namespace: str = "datasurface"
+
+
+@noun
+class Aws(Deployment):
+    """An account and a region of AWS, in which the cluster, the database and all they need are made.
+
+    Attributes:
+        account: The account's twelve digits.
+        region: The region, such as `eu-central-1`.
+        cluster: The name of the EKS cluster; None for one that is derived from the ecosystem and the environment.
+    """
+
+    account: str
+    region: str
+    cluster: str | None = None
