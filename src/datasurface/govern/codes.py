@@ -41,12 +41,14 @@ _NAMES = {
     "DS-N007": CodeInfo(_E, "a name that is DataSurface's own"),
     "DS-N008": CodeInfo(_E, "a cloud identity that cannot exist"),
     "DS-N009": CodeInfo(_E, "a setting that a secret store cannot have"),
+    "DS-N010": CodeInfo(_E, "a setting that a deployment cannot have"),
 }
 _DUPLICATES = {
     "DS-D001": CodeInfo(_E, "a name used twice"),
     "DS-D002": CodeInfo(_E, "a dataset consumed twice by one group"),
     "DS-D003": CodeInfo(_E, "one container name with different settings"),
     "DS-D004": CodeInfo(_E, "two credentials that meet in one name of a secret store"),
+    "DS-D005": CodeInfo(_E, "an environment deployed to one thing twice"),
 }
 _REFERENCES = {
     "DS-R001": CodeInfo(_E, "a sink that is not written store.dataset"),

@@ -1,0 +1,39 @@
+"""What settings of deployments can be: for each field what it takes, as a pattern and in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from datasurface.model.deployment import Deployment
+
+__all__ = ["deployment_problems"]
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""A name of Kubernetes (RFC 1123)."""
+
+_TAKEN: Mapping[tuple[str, str], tuple[re.Pattern[str], str]] = {
+    ("Airflow", "version"): (re.compile(r"3(\.\d{1,2}){0,2}|2\.11(\.\d{1,2})?"), '"3", or "2.11"'),
+    ("Kubernetes", "image"): (
+        re.compile(r"[a-z0-9][\w./:-]{0,200}@sha256:[0-9a-f]{64}"),
+        "an image by its digest: registry.example/datasurface@sha256:…",
+    ),
+    ("Kubernetes", "namespace"): (LABEL, "at most 63 small letters, digits and dashes"),
+    ("Aws", "account"): (re.compile(r"\d{12}"), "the twelve digits of an account"),
+    ("Aws", "region"): (re.compile(r"[a-z]{2}(-[a-z]{2,8}){1,3}-\d{1,2}"), 'a region such as "eu-central-1"'),
+    ("Aws", "cluster"): (re.compile(r"[A-Za-z0-9][\w-]{0,99}"), "at most 100 letters, digits, dashes and underscores"),
+}
+"""Texts by noun and field; of a sequence, each of its texts."""
+
+
+def deployment_problems(deployment: Deployment) -> Iterator[str]:
+    """Yield each setting that cannot be, in words: `region='Ireland': it takes a region such as …`."""
+    kind = type(deployment).__name__
+    for (noun, name), (takes, words) in _TAKEN.items():
+        for value in _texts(getattr(deployment, name)) if noun == kind else ():
+            if not takes.fullmatch(value):
+                yield f"{name}={value!r}: it takes {words}"
+
+
+def _texts(value: str | Sequence[str] | None) -> Sequence[str]:
+    return () if value is None else (value,) if isinstance(value, str) else value

@@ -1,0 +1,46 @@
+"""Settings of deployments: every one that a target would refuse is found before anything is made."""
+
+from __future__ import annotations
+
+import pytest
+
+from datasurface import Airflow, Aws, Environment, Kubernetes, PostgresDatabase, Snapshot, YellowPlatform
+from datasurface.databases.base import capability_map
+from datasurface.govern.check import check
+from datasurface.model.deployment import Deployment
+from unit.govern.secret_models import consumed_model
+
+_IMAGE = "registry.example/datasurface@sha256:" + "0" * 64
+
+
+def _codes(*deployments: Deployment) -> list[str]:
+    merge = PostgresDatabase("merge", host="h", database="merge")
+    environment = Environment("prod", platforms=[YellowPlatform("yellow", container=merge)], deployments=deployments)
+    model = consumed_model(Snapshot(PostgresDatabase("db", host="h", database="d")), environments=[environment])
+    return [found.code for found in check(model, capability_map()).findings]
+
+
+@pytest.mark.parametrize(
+    "deployment",
+    [
+        Airflow(version="2.10"),
+        Airflow(version="4"),
+        Kubernetes(image="registry.example/datasurface:latest"),
+        Kubernetes(image=_IMAGE, namespace="Data"),
+        Kubernetes(image=_IMAGE, namespace="d" * 64),
+        Aws(account="12345678901", region="eu-central-1"),
+        Aws(account="123456789012", region="Frankfurt"),
+        Aws(account="123456789012", region="eu-central-1", cluster="c" * 101),
+    ],
+)
+def test_a_setting_that_cannot_be_is_found(deployment: Deployment) -> None:
+    assert _codes(deployment) == ["DS-N010"]
+
+
+def test_settings_that_can_be_are_not_found() -> None:
+    aws = Aws(account="123456789012", region="us-gov-west-1", cluster="acme_prod")
+    assert _codes(Airflow(version="3.1"), Kubernetes(image=_IMAGE, namespace="acme-data"), aws) == []
+
+
+def test_two_of_a_kind_are_found() -> None:
+    assert _codes(Airflow(), Airflow(version="2.11")) == ["DS-D005"]
