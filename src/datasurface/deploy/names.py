@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from enum import StrEnum
 
 from datasurface.names import shorten
 from datasurface.release.job import JobSpec, PlatformSpec
+from datasurface.release.needs import SystemJob
 
 __all__ = ["SystemJob", "dag_id", "dns_label", "job_account", "platform_id", "system_dag_id"]
 
@@ -16,15 +16,6 @@ _LABEL = 63
 _DAG_ID = 250
 _DIGEST = 8
 _NOT_DASHED = re.compile(r"[^a-z0-9]+")
-
-
-class SystemJob(StrEnum):
-    """What runs beside the streams of a platform."""
-
-    APPLY = "apply"
-    SECURITY = "security"
-    RETENTION = "retention"
-    AUDIT = "audit"
 
 
 def dns_label(*parts: str | None, limit: int = _LABEL) -> str:
