@@ -107,12 +107,16 @@ def test_each_job_asks_for_what_it_needs(
     assert asked.take() == {c.name for c in system_credentials(platform, SystemJob.APPLY, synced=False)}
     assert batch("shop") == needed("shop", synced=False) == {"src", "dst"}
 
-    with (
-        open_platform(platform, tmp_path, secrets) as running,
-        open_access(running, platform, release.digest) as access,
-    ):
-        assert sync(access).complete
-    asked.take()
+    def security() -> set[str]:
+        asked.take()
+        with (
+            open_platform(platform, tmp_path, secrets) as running,
+            open_access(running, platform, release.digest) as access,
+        ):
+            assert sync(access).complete
+        return asked.take()
+
+    security()
     try:
         assert batch("shop") == needed("shop") == {"src", "yellow.run"}
         assert batch("counts") == needed("counts") == {"api", "yellow.run", "yellow.transformer.counting"}
