@@ -40,6 +40,7 @@ VERBS: dict[str, str] = {
     "local": "local",
     "doctor": "doctor",
     "deploy": "deploy",
+    "preflight": "preflight",
     "demo": "demo",
 }
 """Each verb and the module of `datasurface.cli` that holds it as `command`; in the order of the help."""

@@ -1,0 +1,1 @@
+"""Before anything is deployed: checks of a target, as data, and what runs them."""
