@@ -35,7 +35,7 @@ from datasurface.model.deidentification import (
     Redact,
     Tokenise,
 )
-from datasurface.model.deployment import Airflow, Aws, Kubernetes
+from datasurface.model.deployment import Airflow, Aws
 from datasurface.model.ecosystem import Ecosystem, GovernanceZone, Team
 from datasurface.model.identity import AwsRole
 from datasurface.model.infrastructure import (
@@ -54,6 +54,7 @@ from datasurface.model.infrastructure import (
     SqlServerDatabase,
     Vendor,
 )
+from datasurface.model.kubernetes import CloudNativePostgres, ClusterNodes, Egress, Kubernetes
 from datasurface.model.ownership import GitHubRepository, GitLabRepository, LocalRepository
 from datasurface.model.platform import (
     Assign,
@@ -200,6 +201,8 @@ __all__ = [
     "ChangeCapture",
     "Classification",
     "Cloud",
+    "CloudNativePostgres",
+    "ClusterNodes",
     "Column",
     "Consistency",
     "ConsumerReplica",
@@ -221,6 +224,7 @@ __all__ = [
     "Decimal",
     "DuckLake",
     "Ecosystem",
+    "Egress",
     "EmbeddedPostgres",
     "Environment",
     "EnvironmentSecrets",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datasurface.model.base import Noun, noun
 from datasurface.model.vocabulary import TaskKind
 
-__all__ = ["Airflow", "Aws", "Deployment", "Kubernetes"]
+__all__ = ["Airflow", "Aws", "Deployment"]
 
 
 class Deployment(Noun):
@@ -29,19 +29,6 @@ class Airflow(Deployment):
 
     version: str = "3"
     tasks: TaskKind = TaskKind.POD
-
-
-@noun
-class Kubernetes(Deployment):
-    """A Kubernetes cluster, on which the jobs run as pods.
-
-    Attributes:
-        image: The image of the jobs, by digest: `registry.example/datasurface@sha256:…`.
-        namespace: The namespace of the jobs; they have it for themselves.
-    """
-
-    image: str
-    namespace: str = "datasurface"
 
 
 @noun
