@@ -1,4 +1,4 @@
-"""A Kubernetes cluster as a model describes it: what somebody has to decide, and nothing that follows from the model."""
+"""A Kubernetes cluster as a model describes it: what somebody has to decide, nothing that follows from the model."""
 
 from __future__ import annotations
 
