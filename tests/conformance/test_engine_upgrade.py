@@ -28,6 +28,6 @@ def test_tables_of_version_1_are_upgraded_and_the_stream_runs_on(two_databases: 
         connection.execute("INSERT INTO orders VALUES (3)")
     with workbench(ecosystem, target, tmp_path, secrets) as bench:
         assert bench.run().ok
-        assert bench.rows("SELECT schema_version FROM ds_yellow.platform") == [(2,)]
+        assert bench.rows("SELECT schema_version FROM ds_yellow.platform") == [(3,)]
         assert bench.rows("SELECT batch_id, inserted FROM ds_yellow.batches ORDER BY 1") == [(1, 2), (2, 1)]
         assert bench.rows("SELECT count(*) FROM reports_all.shop_orders") == [(3,)]

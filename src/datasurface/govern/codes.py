@@ -140,6 +140,11 @@ _CHECKS = {
     "DS-Q005": CodeInfo(_E, "two checks of one name"),
     "DS-Q006": CodeInfo(_E, "a check that nothing can run"),
 }
+_RELEASES = {
+    "DS-L001": CodeInfo(_E, "a rule for releases that cannot be read"),
+    "DS-L002": CodeInfo(_E, "a release store that cannot be"),
+    "DS-L003": CodeInfo(_I, "releases that nothing follows"),
+}
 _SUPPORT = {
     "DS-S002": CodeInfo(_E, "a consumer replica: not supported yet"),
     "DS-S003": CodeInfo(_E, "a primary ingestion: not supported yet"),
@@ -163,6 +168,7 @@ CODES: dict[str, CodeInfo] = {
     **_TRANSFORMERS,
     **_DEIDENTIFICATION,
     **_CHECKS,
+    **_RELEASES,
     **_SUPPORT,
 }
 """Every code, in the order of the reference."""

@@ -9,6 +9,7 @@ from datasurface.model.base import EMPTY_MAPPING, Noun, noun
 from datasurface.model.capture import Every
 from datasurface.model.deployment import Deployment
 from datasurface.model.infrastructure import Container, CredentialLike, EmbeddedPostgres
+from datasurface.model.ownership import Repository
 from datasurface.model.secret_stores import StoreChoice
 from datasurface.model.vocabulary import AssignStatus, History
 
@@ -120,7 +121,9 @@ class Environment(Noun):
         containers: What stands in for which container, by the name of the container in the model.
         platforms: What stands in for the platforms of the same names.
         production: Whether it serves production.
-        releases: Which tags or branches reach it, as a pattern.
+        releases: Which releases reach it by themselves: a pattern of tags, such as `v*`, or `branch:main`.
+        release_store: Where they are published: a folder, `s3://bucket/prefix`, `git+https://…`, or a repository.
+        release_credential: The login to a repository that is followed directly; None for what git is set up with.
         secrets: The secret stores that its platforms ask, in order; None for those that each platform names.
         deployments: What its jobs are deployed to, at most one of a kind; none for the local scheduler.
     """
@@ -130,5 +133,7 @@ class Environment(Noun):
     platforms: Sequence[Platform] = ()
     production: bool = False
     releases: str | None = None
+    release_store: Repository | str | None = None
+    release_credential: CredentialLike = None
     secrets: Sequence[StoreChoice] | None = None
     deployments: Sequence[Deployment] = ()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datasurface.release.records import Record, Value
     from datasurface.release.tables import Table
 
-__all__ = ["EXTERNALIZE_MODEL", "ArchivePart", "archive", "archive_of", "unpacked"]
+__all__ = ["EXTERNALIZE_MODEL", "ArchivePart", "archive", "archive_of", "archived_datasets", "unpacked"]
 
 EXTERNALIZE_MODEL = "externalize_model"
 """The system code that writes what is kept into a datastore."""
@@ -55,14 +55,19 @@ class ArchivePart:
 
 def archive_of(release: Release, platform: PlatformSpec) -> Iterator[ArchivePart]:
     """Yield what a platform has to keep of a release: nothing if nobody there consumes the model's tables."""
-    wanted = {
+    wanted = archived_datasets(platform)
+    return archive(release.records(documents=False), wanted) if wanted else iter(())
+
+
+def archived_datasets(platform: PlatformSpec) -> set[str]:
+    """Return the names of the model's tables that somebody on a platform consumes."""
+    return {
         dataset.name
         for job in platform.jobs
         if job.transformer is not None
         if isinstance(job.transformer.code, SystemCode) and job.transformer.code.name == EXTERNALIZE_MODEL
         for dataset in job.datasets
     }
-    return archive(release.records(documents=False), wanted) if wanted else iter(())
 
 
 def archive(records: Iterable[Record], datasets: Collection[str]) -> Iterator[ArchivePart]:

@@ -15,12 +15,18 @@ from datasurface.govern.report import Finding
 from datasurface.graph.nodes import Export, Graph, Stream, StreamDataset, StreamKind, TransformerNode
 from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
-from datasurface.model.effective import capture_credential, platform_credential, source_of, split_reference
-from datasurface.model.platform import YellowPlatform
+from datasurface.model.effective import (
+    capture_credential,
+    credential_of,
+    platform_credential,
+    source_of,
+    split_reference,
+)
+from datasurface.model.platform import Environment, YellowPlatform
 from datasurface.model.schema import Dataset
 from datasurface.release.bind import Binding, binding_of, replaced
 from datasurface.release.datasets import job_checks, job_dataset, secret_keys
-from datasurface.release.job import JobSpec, PlatformSpec, ReaderSpec, ViewSpec
+from datasurface.release.job import Follows, JobSpec, PlatformSpec, ReaderSpec, ViewSpec
 from datasurface.release.outputs import output_job
 from datasurface.release.readers import reader_specs
 from datasurface.release.system import asks_for_system, system_zone
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from datasurface.release.records import Record
     from datasurface.release.tables import Table
 
-__all__ = ["FORMAT", "Release", "compile_release"]
+__all__ = ["FORMAT", "Release", "compile_release", "release_digest"]
 
 FORMAT = 2
 """The version of what a release holds; a part of its digest."""
@@ -121,7 +127,7 @@ def compile_release(
     model_json = ecosystem.to_json()
     platforms = _platforms(ecosystem, graph, binding)
     return Release(
-        digest=_digest(model_json, environment, _system_json(ecosystem)),
+        digest=release_digest(ecosystem, model_json, environment),
         ecosystem=ecosystem,
         model_json=model_json,
         environment=environment,
@@ -136,6 +142,11 @@ def compile_release(
 def _name_limit(platform: PlatformSpec, capabilities: CapabilityMap) -> int:
     known = capabilities.get(type(platform.container).__name__)
     return known.name_limit if known else _DEFAULT_NAME_LIMIT
+
+
+def release_digest(ecosystem: Ecosystem, model_json: str, environment: str | None) -> str:
+    """Return the digest of the release of a model, whose canonical JSON is given because it takes long to make."""
+    return _digest(model_json, environment, _system_json(ecosystem))
 
 
 def _system_json(ecosystem: Ecosystem) -> str | None:
@@ -201,7 +212,16 @@ def _platform(platform: YellowPlatform, work: _Work, binding: Binding) -> Platfo
         readers=sorted(
             _readers(work.exports, needs), key=lambda r: (r.workspace, r.role, r.cleared or "", r.to_json())
         ),
+        follows=_follows(binding.environment),
     )
+
+
+def _follows(environment: Environment | None) -> Follows | None:
+    """Return which releases reach an environment by themselves; None unless it has both a rule and a store."""
+    if environment is None or environment.releases is None or environment.release_store is None:
+        return None
+    credential = credential_of(environment.release_credential)
+    return Follows(environment.releases, store=environment.release_store, credential=credential)
 
 
 def _readers(exports: Sequence[Export], needs: Mapping[_NeedKey, tuple[Stream, StreamDataset]]) -> Iterator[ReaderSpec]:

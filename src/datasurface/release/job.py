@@ -17,6 +17,7 @@ from datasurface.model.capture import Capture, Every, External
 from datasurface.model.datastore import Guard
 from datasurface.model.identity import CloudIdentity
 from datasurface.model.infrastructure import Container, Credential, CredentialLike
+from datasurface.model.ownership import Repository
 from datasurface.model.platform import Hint
 from datasurface.model.schema import Check
 from datasurface.model.secret_stores import StoreChoice
@@ -28,6 +29,7 @@ from datasurface.model.vocabulary import Consistency, History, OutputMode, Prior
 __all__ = [
     "CHANGE_COLUMNS",
     "Changed",
+    "Follows",
     "InputDataset",
     "JobChecks",
     "JobColumn",
@@ -267,6 +269,21 @@ class ReaderSpec(Noun):
 
 
 @noun
+class Follows(Noun):
+    """Which releases reach an environment by themselves, and where they are.
+
+    Attributes:
+        rule: A pattern of tags, or `branch:NAME`.
+        store: Where they are published, as the model says it.
+        credential: The login to a repository that is followed directly.
+    """
+
+    rule: str = field(kw_only=False)
+    store: Repository | str
+    credential: Credential | None = None
+
+
+@noun
 class PlatformSpec(Noun):
     """One platform: its merge database, its streams and the views it has to show.
 
@@ -277,6 +294,7 @@ class PlatformSpec(Noun):
         container: The merge database.
         secrets: The secret stores to ask, in order.
         readers: Who may read the views, sorted by workspace and name.
+        follows: Which releases reach it by themselves; None if somebody applies them.
     """
 
     name: str = field(kw_only=False)
@@ -288,6 +306,7 @@ class PlatformSpec(Noun):
     jobs: Sequence[JobSpec] = ()
     views: Sequence[ViewSpec] = ()
     readers: Sequence[ReaderSpec] = ()
+    follows: Follows | None = None
 
     def job(self, stream: str) -> JobSpec | None:
         """Return the job of a stream, or None if there is none of that name."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -20,12 +23,13 @@ from datasurface.release.job import PlatformSpec
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform, identity_of
 from datasurface.store.checks import forget_knowledge
+from datasurface.store.following import Origin
 from datasurface.store.releases import activate, keep_tables
 from datasurface.store.schema_version import enroll
 from datasurface.store.streams import Claim, claim, dataset_states, hold, owner_name, release, save_dataset
 from datasurface.store.tables import bind, datasets, views
 
-__all__ = ["Applied", "apply_plan", "plan_and_apply"]
+__all__ = ["Applied", "apply_plan", "plan_and_apply", "this_user"]
 
 _LOCK_WAIT = 2.0
 _ATTEMPTS = 5
@@ -56,6 +60,7 @@ def apply_plan(
     tables: Iterable[ArchivePart] = (),
     prune: bool = False,
     busy_for: float = _BUSY_FOR,
+    origin: Origin | None = None,
     told: Callable[[Operation], None] = lambda _operation: None,
 ) -> Applied:
     """Do what a plan says, and make its release the active one.
@@ -68,6 +73,7 @@ def apply_plan(
         tables: The release's tables that somebody consumes: `archive_of(release, spec)`.
         prune: Whether retired tables are dropped too.
         busy_for: Seconds to wait for a stream that another run holds.
+        origin: Where the release comes from, and who applies it; None for this user, by hand.
         told: Hears of every operation before it runs.
 
     Raises:
@@ -86,7 +92,7 @@ def apply_plan(
                 executor.perform(operation)
         active = not executor.waiting
         if active:
-            _activate(running, spec, plan.digest, model_json, tables)
+            _activate(running, spec, plan.digest, model_json, tables, origin or Origin(who=this_user()))
     return Applied(done=tuple(executor.done), waiting=tuple(executor.waiting), active=active)
 
 
@@ -100,12 +106,26 @@ def _require_same(plan: Plan, now: Plan) -> None:
 
 
 def _activate(
-    running: RunningPlatform, spec: PlatformSpec, digest: str, model_json: str, tables: Iterable[ArchivePart]
+    running: RunningPlatform,
+    spec: PlatformSpec,
+    digest: str,
+    model_json: str,
+    tables: Iterable[ArchivePart],
+    origin: Origin,
 ) -> None:
     with running.store.engine.begin() as connection:
         parts = ((p.dataset, p.part, p.columns, p.content) for p in tables)
         keep_tables(connection, running.schema, digest, parts)
-        activate(connection, running.schema, digest, model_json, spec, datetime.now(UTC))
+        activate(connection, running.schema, digest, model_json, spec, datetime.now(UTC), origin)
+
+
+def this_user() -> str:
+    """Return who this process is, for those who ask later: `ann@laptop`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 class _Executor:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from datasurface.release.job import JobSpec, PlatformSpec
+from datasurface.store.following import Origin, record_activation
 from datasurface.store.tables import bind, jobs, release_tables, releases
 
 __all__ = [
+    "KeptRelease",
     "TablePart",
     "activate",
     "activated_at",
@@ -21,6 +23,8 @@ __all__ = [
     "active_streams",
     "job_of",
     "keep_tables",
+    "kept_digests",
+    "kept_release",
     "table_parts",
 ]
 
@@ -28,6 +32,23 @@ _KEPT = 20
 """Releases kept, the active one included, so that it can be told what ran when."""
 _TABLES_KEPT = 2
 """Releases whose tables are kept: a run that began before another release became active still finds its own."""
+
+
+class KeptRelease(NamedTuple):
+    """A release that was active before.
+
+    Attributes:
+        model: The model, as canonical JSON.
+        spec: The platform, with its jobs.
+        activated_at: When it became active last.
+        has_tables: Whether the tables of it that somebody consumes are kept too.
+    """
+
+    digest: str
+    model: str
+    spec: PlatformSpec
+    activated_at: datetime
+    has_tables: bool
 
 
 class TablePart(NamedTuple):
@@ -73,8 +94,33 @@ def job_of(connection: Connection, schema: str, stream: str) -> tuple[JobSpec, s
     return None if row is None else (JobSpec.from_json(row.spec), row.digest)
 
 
-def activate(connection: Connection, schema: str, digest: str, model: str, spec: PlatformSpec, now: datetime) -> None:
-    """Make a release the active one, with the slices of its jobs; forget the oldest ones."""
+def kept_release(connection: Connection, schema: str, digest: str) -> KeptRelease | None:
+    """Return a release that the platform has kept, with its jobs as they were; None if it has not."""
+    bound = bind(connection, schema)
+    row = bound.execute(select(releases).where(releases.c.digest == digest)).one_or_none()
+    if row is None:
+        return None
+    tables = bound.execute(select(func.count()).select_from(release_tables).where(release_tables.c.digest == digest))
+    return KeptRelease(
+        digest=digest,
+        model=row.model,
+        spec=PlatformSpec.from_json(row.spec),
+        activated_at=row.activated_at,
+        has_tables=bool(tables.scalar_one()),
+    )
+
+
+def kept_digests(connection: Connection, schema: str) -> dict[str, datetime]:
+    """Return the releases that the platform has kept, and when each was active last; the newest first."""
+    query = select(releases.c.digest, releases.c.activated_at).order_by(releases.c.activated_at.desc())
+    return {row.digest: row.activated_at for row in bind(connection, schema).execute(query)}
+
+
+def activate(
+    connection: Connection, schema: str, digest: str, model: str, spec: PlatformSpec, now: datetime, origin: Origin
+) -> None:
+    """Make a release the active one, with the slices of its jobs; remember who did; forget the oldest ones."""
+    record_activation(connection, schema, digest, origin, now)
     bound = bind(connection, schema)
     bound.execute(update(releases).where(releases.c.active).values(active=False))
     known = bound.execute(select(releases.c.digest).where(releases.c.digest == digest)).one_or_none()

@@ -23,10 +23,12 @@ __all__ = [
     "SCHEMA_VERSION",
     "VIEWS",
     "access_changes",
+    "activations",
     "audits",
     "bind",
     "checks",
     "datasets",
+    "following",
     "jobs",
     "ledger",
     "ledger_datasets",
@@ -39,7 +41,7 @@ __all__ = [
     "views",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Rises with every change of these tables."""
 
 metadata = MetaData()
@@ -67,6 +69,31 @@ releases = Table(
     Column("activated_at", _moment),
     Column("active", Boolean, nullable=False),
     comment="Releases that were applied; at most one is active",
+)
+
+activations = Table(
+    "activations",
+    metadata,
+    Column("number", BigInteger, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("how", String(16), nullable=False),
+    Column("ref_kind", String(8)),
+    Column("ref", Text),
+    Column("commit_id", Text),
+    Column("committed_at", _moment),
+    comment="Which release became active when, made so by whom, and of which tag or branch it is",
+)
+
+following = Table(
+    "following",
+    metadata,
+    Column("platform", Text, primary_key=True),
+    Column("seen", Text),
+    Column("pending", Text),
+    Column("pin", Text),
+    comment="What the follower saw at its last look, which release waits and why, and what a rollback holds back",
 )
 
 jobs = Table(

@@ -127,7 +127,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("PrimaryIngestion", {"platform": REQUIRED}, {"datastores": REQUIRED}),
     ("ConsumerReplica", {"name": REQUIRED}, {"container": REQUIRED, "workspaces": REQUIRED, "every": "1 hour"}),
     ("Environment", {"name": REQUIRED}, {"containers": {}, "platforms": (), "production": False, "releases": None,
-        "secrets": None, "deployments": ()}),
+        "release_store": None, "release_credential": None, "secrets": None, "deployments": ()}),
     ("Airflow", {}, {"version": "3", "tasks": TaskKind.POD}),
     ("Kubernetes", {}, {"image": REQUIRED, "namespace": "datasurface", "version": None, "parallelism": 16,
         "egress": {}, "secret_store": None, "release_store": None, "api_server": None, "dns": None,
