@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "plan": "plan",
     "apply": "apply",
     "run": "run",
+    "job": "job",
     "status": "status",
     "history": "history",
     "explain": "explain",

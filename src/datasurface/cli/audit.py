@@ -8,6 +8,7 @@ import click
 
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.engine.audit import DatasetAudit
+from datasurface.secrets.masking import masked
 
 __all__ = ["command"]
 
@@ -19,7 +20,7 @@ __all__ = ["command"]
 def command(session: Session, stream: str | None, *, as_json: bool) -> int:
     """Prove that consumers' current rows equal the source: all streams, or one.
 
-    Exit code 1 if a row is wrong, or a stream is busy. Rows that the source has changed since the last batch are
+    Exit code 1 if a row is wrong, or a stream is busy or its source cannot be read. Rows that the source has changed since the last batch are
     counted, not wrong. Of all streams, those that have nothing merged yet are listed; to name one is an error.
     """
     from datasurface.runtime.audit import audit_model  # noqa: PLC0415 - loads the drivers
@@ -36,6 +37,8 @@ def command(session: Session, stream: str | None, *, as_json: bool) -> int:
             click.echo(f"{name}: derived by a transformer, no source to compare with")
         for name in found.busy:
             click.secho(f"{name}: busy, not audited: a run holds it", fg="yellow")
+        for name, error in sorted(found.failed.items()):
+            click.secho(f"{name}: not audited: {masked(str(error))}", fg="red")
     return 0 if found.ok else 1
 
 

@@ -42,7 +42,8 @@ def command(
     --json prints one document with the keys
       platform, stream
       batches  a list with, for each batch: batch, state, started_at, finished_at, read_at, rows_read,
-               inserted, updated, deleted, release, error; log: the file with what the code of a
+               inserted, updated, deleted, release, error; memory: the most that its process had, in
+               bytes, or null if it was not measured; log: the file with what the code of a
                transformer printed, or null; datasets: a list with dataset, rows_read, inserted,
                updated, deleted; and checks: a list with dataset, check, kind, on_failure, ok,
                failing_rows, detail

@@ -89,6 +89,8 @@ class BatchResult:
     error: str = ""
     warnings: tuple[str, ...] = ()
     """What checks found that do not stop the batch."""
+    transient: bool = False
+    """Whether what went wrong may pass by itself."""
 
     @property
     def ok(self) -> bool:

@@ -30,6 +30,10 @@ def _ignore(_step: Step) -> None:
     return
 
 
+def _unknown() -> int | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContext:
     """The surroundings of one batch.
@@ -44,6 +48,7 @@ class BatchContext:
         heart: Says that the stream is worked on.
         silence: Seconds after which a silent owner has lost its stream.
         observe: Called before every step and after the last; a test may end the process there.
+        memory: Returns the peak of this process's memory while the batch ran, in bytes; None if it cannot be told.
     """
 
     store: MergeStore
@@ -56,6 +61,7 @@ class BatchContext:
     silence: float = 30.0
     progress: Progress = field(default_factory=NoProgress)
     observe: Callable[[Step], None] = _ignore
+    memory: Callable[[], int | None] = _unknown
 
     def tables(self, dataset: JobDataset) -> Tables:
         """Return the physical names of a dataset's tables."""

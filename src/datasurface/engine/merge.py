@@ -71,15 +71,16 @@ def merge(
         total = sum(counts.values(), start=DatasetCounts())
         save_results(connection, schema, claim.stream, batch.batch_id, results)
         ledger.save_counts(connection, schema, claim.stream, batch.batch_id, counts)
-        ledger.set_state(connection, schema, claim.stream, batch.batch_id, BatchState.MERGED, counts=total)
-        changed = total.inserted or total.updated or total.deleted or any(c.seed for c in counts.values())
+        ledger.set_state(
+            connection, schema, claim.stream, batch.batch_id, BatchState.MERGED, counts=total, memory=context.memory()
+        )
         advance(
             connection,
             schema,
             claim,
             position=batch.candidate,
             read_at=batch.read_at,
-            changed_batch=batch.batch_id if changed else None,
+            changed_batch=batch.batch_id if total.changed else None,
             give_back=True,
         )
     return total, results

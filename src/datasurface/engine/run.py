@@ -77,7 +77,7 @@ def run_batch(
         return run.result(Outcome.BUSY, time.monotonic() - began)
     finally:
         run.give_back()
-    raise StoreError(f"the merge database is out of reach: {run.error}")
+    raise StoreError(f"the merge database is out of reach: {run.error}") from run.fault
 
 
 class _Run:
@@ -94,6 +94,7 @@ class _Run:
         self._shared = True
         self._results: tuple[CheckResult, ...] = ()
         self.error = ""
+        self.fault: Exception | None = None
 
     def result(self, outcome: Outcome, seconds: float) -> BatchResult:
         """Return what the run did."""
@@ -105,6 +106,7 @@ class _Run:
             seconds=seconds,
             error=self.error,
             warnings=warnings(self._results),
+            transient=outcome is not Outcome.MERGED and self.fault is not None and self._passes(self.fault),
         )
 
     def give_back(self) -> None:
@@ -131,7 +133,7 @@ class _Run:
             self._results = parked.results
             return self._settle(BatchState.PARKED, Outcome.PARKED, str(parked))
         except Exception as error:
-            self.error = self._said(error)
+            self.error, self.fault = self._said(error), error
             if store.is_lock_timeout(error):
                 return Outcome.WAITING if final else None
             if store.is_transient(error) and not final:
@@ -142,6 +144,9 @@ class _Run:
             if not known:
                 raise
             return outcome
+
+    def _passes(self, error: Exception) -> bool:
+        return self._context.store.is_transient(error) or self._context.store.is_lock_timeout(error)
 
     def _said(self, error: BaseException) -> str:
         """Return an error in one line, without secrets.
@@ -322,7 +327,15 @@ class _Run:
             with self._holding(held) as connection:
                 last = ledger.last_batch(connection, context.schema, held.stream)
                 if last is not None and last.batch_id == self._batch_id and last.state in ledger.UNFINISHED:
-                    ledger.set_state(connection, context.schema, held.stream, last.batch_id, state, error=reason)
+                    ledger.set_state(
+                        connection,
+                        context.schema,
+                        held.stream,
+                        last.batch_id,
+                        state,
+                        error=reason,
+                        memory=context.memory(),
+                    )
                 if state is BatchState.PARKED:
                     save_results(connection, context.schema, held.stream, self._batch_id or 0, self._results)
                 if state is BatchState.FAILED:

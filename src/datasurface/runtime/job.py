@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from datasurface.databases.base import Source
@@ -11,6 +12,7 @@ from datasurface.engine.context import BatchContext, NoProgress
 from datasurface.engine.heart import Heart
 from datasurface.engine.run import RETRIES, run_batch
 from datasurface.release.job import JobSpec
+from datasurface.runtime.memory import measuring
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.report import BatchReport
 from datasurface.runtime.transformers import Nothing, host_of, nothing_to_do
@@ -83,7 +85,9 @@ class JobRunner:
             nothing = nothing_to_do(host_of(self._running, job, digest), job)
         if nothing is not None:
             return _not_run(job, nothing)
-        return run_batch(self.context(job, digest, anew=anew), accept=accept, retries=self._retries)
+        with measuring() as memory:
+            context = dataclasses.replace(self.context(job, digest, anew=anew), memory=memory)
+            return run_batch(context, accept=accept, retries=self._retries)
 
     def close(self) -> None:
         """Stop the heartbeat."""
@@ -122,4 +126,6 @@ def report_of(result: BatchResult) -> BatchReport:
         seconds=result.seconds,
         error=result.error,
         warnings=result.warnings,
+        changed=result.ok and counts.changed,
+        transient=result.transient,
     )

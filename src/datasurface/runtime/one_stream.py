@@ -48,6 +48,7 @@ class StreamBatch:
             **_counts(batch.counts),
             "release": batch.model_digest,
             "error": batch.error,
+            "memory": batch.memory,
             "datasets": [{"dataset": name, **_counts(counts)} for name, counts in sorted(self.datasets.items())],
             "checks": [result.to_json() for result in self.checks],
             "log": str(self.log) if self.log else None,

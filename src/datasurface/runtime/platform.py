@@ -18,7 +18,7 @@ from datasurface.names import RoleNames, platform_schema
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.runtime.logins import Logins, open_store
 from datasurface.secrets.keyring import Keyring
-from datasurface.store.releases import active_spec, job_of
+from datasurface.store.releases import active_digest, active_spec, job_of
 from datasurface.store.schema_version import PlatformIdentity, is_older, upgrade, verify_identity
 from datasurface.store.tables import platform as platform_table
 
@@ -65,6 +65,20 @@ class RunningPlatform:
         with self.reading() as connection:
             return platform_table.name in self.store.read_tables(connection, self.schema)
 
+    def active_digest(self) -> str:
+        """Return the digest of the active release.
+
+        Raises:
+            NothingActiveError: nothing is active.
+        """
+        digest = None
+        if self.is_enrolled():
+            with self.reading() as connection:
+                digest = active_digest(connection, self.schema)
+        if digest is None:
+            raise self._nothing_active()
+        return digest
+
     def active(self) -> PlatformSpec:
         """Return the platform of the active release.
 
@@ -76,10 +90,13 @@ class RunningPlatform:
             with self.reading() as connection:
                 spec = active_spec(connection, self.schema)
         if spec is None:
-            raise NothingActiveError(
-                f"no release is active on platform {self.name!r}", hint="run `datasurface apply` first"
-            )
+            raise self._nothing_active()
         return spec
+
+    def _nothing_active(self) -> NothingActiveError:
+        return NothingActiveError(
+            f"no release is active on platform {self.name!r}", hint="run `datasurface apply` first"
+        )
 
     def job(self, stream: str) -> tuple[JobSpec, str]:
         """Return the active release's job for a stream, and that release's digest.

@@ -59,6 +59,8 @@ class BatchReport:
         seconds: How long the run took.
         error: Why it is not well, with known secrets masked; may be empty.
         warnings: What checks found that do not stop it.
+        changed: Whether consumers see anything else than before, a first load included.
+        transient: Whether what went wrong may pass by itself.
     """
 
     stream: str
@@ -71,6 +73,8 @@ class BatchReport:
     seconds: float = 0.0
     error: str = ""
     warnings: tuple[str, ...] = ()
+    changed: bool = False
+    transient: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", masked(self.error))

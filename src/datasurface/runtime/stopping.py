@@ -55,6 +55,11 @@ class Stopping:
         for wake in self._wakes:
             wake()
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether SIGINT came."""
+        return self._signal == signal.SIGINT
+
     def exit_code(self, otherwise: int) -> int:
         """Return 130 after SIGINT, 0 after SIGTERM, else what is given."""
         if self._signal is None:

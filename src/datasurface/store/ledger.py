@@ -61,12 +61,18 @@ class DatasetCounts:
             inserted=self.inserted + other.inserted,
             updated=self.updated + other.updated,
             deleted=self.deleted + other.deleted,
+            seed=self.seed or other.seed,
         )
+
+    @property
+    def changed(self) -> bool:
+        """Whether consumers see anything else than before: rows changed, or a first load."""
+        return self.seed or bool(self.inserted or self.updated or self.deleted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRow:
-    """One row of the ledger."""
+    """One row of the ledger; `memory` is the peak of the process that ran it, in bytes, if it could be measured."""
 
     stream: str
     batch_id: int
@@ -79,6 +85,7 @@ class BatchRow:
     job_digest: str
     candidate: str | None
     error: str | None
+    memory: int | None = None
 
 
 def _row(row: Row[Any]) -> BatchRow:
@@ -94,6 +101,7 @@ def _row(row: Row[Any]) -> BatchRow:
         job_digest=row.job_digest,
         candidate=row.candidate,
         error=row.error,
+        memory=row.memory,
     )
 
 
@@ -148,6 +156,7 @@ def set_state(
     read_at: datetime | None = None,
     candidate: str | None = None,
     counts: DatasetCounts | None = None,
+    memory: int | None = None,
 ) -> None:
     """Move a batch to a state; a final one and `parked` set the time it finished."""
     values: dict[str, object] = {"state": state.value, "error": error}
@@ -157,6 +166,8 @@ def set_state(
         values["read_at"] = read_at
     if candidate is not None:
         values["candidate"] = candidate
+    if memory is not None:
+        values["memory"] = memory
     if counts is not None:
         values |= {
             "rows_read": counts.rows_read,

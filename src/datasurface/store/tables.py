@@ -177,6 +177,7 @@ ledger = Table(
     Column("job_digest", String(64), nullable=False),
     Column("candidate", Text),
     Column("error", Text),
+    Column("memory", BigInteger),
     comment="One row a batch of a stream",
 )
 

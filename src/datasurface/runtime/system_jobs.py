@@ -1,0 +1,110 @@
+"""The jobs of the system: what has to be done for a platform besides its streams, each to its end and told as a result.
+
+They know no model folder; what a platform has to run and to show is in its active release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from datasurface.errors import DataSurfaceError, StoreError, TransientError
+from datasurface.release.job import PlatformSpec
+from datasurface.release.needs import SystemJob
+from datasurface.runtime.audit import ModelAudit, audit_platform
+from datasurface.runtime.platform import RunningPlatform, open_platform
+from datasurface.runtime.security import open_access
+from datasurface.runtime.verdict import Verdict, verdict_of_error, worst
+from datasurface.secrets.masking import masked
+from datasurface.security.change import Change
+from datasurface.security.sync import sync
+from datasurface.store.access import forget_old_changes
+from datasurface.store.ledger import forget_old
+
+__all__ = ["SystemResult", "run_system"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemResult:
+    """How a job of the system ended.
+
+    Attributes:
+        verdict: What a scheduler is to make of it.
+        error: Why it is not well; empty if it is.
+        told: What it did or found, as JSON has it.
+    """
+
+    verdict: Verdict
+    error: str = ""
+    told: Mapping[str, object] = field(default_factory=dict)
+
+
+def run_system(kind: SystemJob, platform: PlatformSpec, folder: Path, environ: Mapping[str, str]) -> SystemResult:
+    """Do one of the system's jobs for a platform.
+
+    Raises:
+        DataSurfaceError: the platform cannot be opened, nothing is active, or the job cannot go on.
+    """
+    with open_platform(platform, folder, environ) as running:
+        return _WORKS[kind](running)
+
+
+def _security(running: RunningPlatform) -> SystemResult:
+    """Make access as the active release says; what is unsafe waits until somebody agrees to it."""
+    with open_access(running, running.active(), running.active_digest()) as access:
+        synced = sync(access)
+    waiting = [{**_change(change), "reason": reason} for change, reason in synced.waiting]
+    told: dict[str, object] = {
+        "done": [_change(change) for change in synced.done],
+        "waiting": waiting,
+        "unsafe": [_change(change) for change in synced.unsafe],
+    }
+    if not synced.complete:
+        names = [change.sentence() for change in (*synced.unsafe, *(change for change, _ in synced.waiting))]
+        error = f"access is not as the model says: {'; '.join(names[:3])}; `datasurface security plan` shows all"
+        return SystemResult(verdict=Verdict.FAILED, error=error, told=told)
+    return SystemResult(verdict=Verdict.CHANGED if synced.done else Verdict.NOTHING, told=told)
+
+
+def _change(change: Change) -> dict[str, object]:
+    return {"action": change.action, "target": change.target, "detail": change.detail}
+
+
+def _retention(running: RunningPlatform) -> SystemResult:
+    """Forget what the ledger need not keep."""
+    running.active_digest()
+    try:
+        with running.store.engine.begin() as connection:
+            batches = forget_old(connection, running.schema, datetime.now(UTC))
+            changes = forget_old_changes(connection, running.schema, datetime.now(UTC))
+    except (SQLAlchemyError, DataSurfaceError) as error:
+        kind = TransientError if running.store.is_transient(error) else StoreError
+        raise kind(f"the ledger cannot be shortened: {running.store.explain_error(error)}") from error
+    verdict = Verdict.CHANGED if batches or changes else Verdict.NOTHING
+    return SystemResult(verdict=verdict, told={"batches": batches, "access_changes": changes})
+
+
+def _audit(running: RunningPlatform) -> SystemResult:
+    """Prove that what consumers see equals the sources; a stream that a run holds is to be tried again."""
+    found = ModelAudit()
+    audit_platform(running, running.active().jobs, found)
+    wrong = [f"{a.stream} {a.dataset}: {a.wrong} keys wrong" for a in found.datasets if not a.ok]
+    if wrong:
+        return SystemResult(verdict=Verdict.FAILED, error="; ".join(wrong), told=found.to_json())
+    if found.failed or found.busy:
+        reasons = [f"{stream}: {masked(str(error))}" for stream, error in sorted(found.failed.items())]
+        reasons += [f"{stream}: a run holds it" for stream in found.busy]
+        verdict = worst([Verdict.AGAIN, *(verdict_of_error(error) for error in found.failed.values())])
+        return SystemResult(verdict=verdict, error=f"not audited: {'; '.join(reasons)}", told=found.to_json())
+    return SystemResult(verdict=Verdict.CHANGED, told=found.to_json())
+
+
+_WORKS: Mapping[SystemJob, Callable[[RunningPlatform], SystemResult]] = {
+    SystemJob.SECURITY: _security,
+    SystemJob.RETENTION: _retention,
+    SystemJob.AUDIT: _audit,
+}
