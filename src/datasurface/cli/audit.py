@@ -20,8 +20,9 @@ __all__ = ["command"]
 def command(session: Session, stream: str | None, *, as_json: bool) -> int:
     """Prove that consumers' current rows equal the source: all streams, or one.
 
-    Exit code 1 if a row is wrong, or a stream is busy or its source cannot be read. Rows that the source has changed since the last batch are
-    counted, not wrong. Of all streams, those that have nothing merged yet are listed; to name one is an error.
+    Exit code 1 if a row is wrong, or a stream is busy or its source cannot be read. Rows that the source has changed
+    since the last batch are counted, not wrong. Of all streams, those that have nothing merged yet are listed; to name
+    one is an error.
     """
     from datasurface.runtime.audit import audit_model  # noqa: PLC0415 - loads the drivers
 

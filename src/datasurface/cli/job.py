@@ -26,7 +26,7 @@ from datasurface.secrets.masking import masked
 
 __all__ = ["command"]
 
-_KINDS = tuple(kind.value for kind in SystemJob)
+_KINDS = ("security", "retention", "audit")
 _INTERRUPTED = 130
 
 
@@ -64,8 +64,8 @@ def command(*, session: Session, streams: tuple[str, ...], path: Path, system: s
     process and its connections; one that fails does not stop the others. Killed at any moment it leaves nothing to
     repair; SIGTERM lets the batch that runs end, and begins no other.
 
-    With --system it does one of the system's jobs instead: `apply` a new release, bring `security` up to date,
-    forget what is over the time of `retention`, `audit` all streams.
+    With --system it does one of the system's jobs instead: brings `security` up to date, forgets what is over the time
+    of `retention`, or does an `audit` of all streams.
 
     \b
     Exit codes; of several streams the worst: 1, then 75, then 0, then 99

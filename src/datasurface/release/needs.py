@@ -50,6 +50,8 @@ def system_credentials(platform: PlatformSpec, kind: SystemJob, *, synced: bool 
     Those that `security` issues are in `issued_credentials`: it reads and writes them.
     """
     found = list(_working(platform, synced=synced))
+    if kind is SystemJob.APPLY and platform.follows is not None:
+        found += _given(platform.follows.credential)
     if kind is SystemJob.SECURITY:
         found += _administrator(platform)
     if kind is SystemJob.AUDIT:

@@ -1,7 +1,7 @@
 """A task of a scheduler: some streams of one platform, one batch each, one after the other in one process.
 
-It knows no model folder, only the platform; each stream is run as the active release has it. Streams of one source share
-its connections, and one that fails does not stop the others.
+It knows no model folder, only the platform; each stream is run as the active release has it. Streams of one source
+share its connections, and one that fails does not stop the others.
 """
 
 from __future__ import annotations
