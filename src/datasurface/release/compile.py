@@ -275,7 +275,7 @@ def _job(
 
 
 def _hint(stream: Stream, platform: YellowPlatform) -> Hint | None:
-    """Return what a platform says of a stream; what it says of one dataset goes before what it says of the datastore."""
+    """Return what a platform says of a stream: of its dataset alone, or else of all of the datastore."""
     return better_hint(platform.hints.get(stream.datastore.name), platform.hints.get(stream.name))
 
 
