@@ -7,6 +7,7 @@ asked for by name: `from datasurface import model_datastore, TransformerContext`
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from datasurface.model.airflow import Airflow
 from datasurface.model.capture import ChangeCapture, Cron, External, MilestonedSource, Snapshot, Watermark
 from datasurface.model.check import AcceptedValues, Freshness, InRange, NotNull, RowCount, SqlCheck, Unique
 from datasurface.model.classification import (
@@ -35,7 +36,7 @@ from datasurface.model.deidentification import (
     Redact,
     Tokenise,
 )
-from datasurface.model.deployment import Airflow, Aws
+from datasurface.model.deployment import Aws
 from datasurface.model.ecosystem import Ecosystem, GovernanceZone, Team
 from datasurface.model.identity import AwsRole
 from datasurface.model.infrastructure import (

@@ -7,28 +7,14 @@ are made.
 from __future__ import annotations
 
 from datasurface.model.base import Noun, noun
-from datasurface.model.vocabulary import TaskKind
 
-__all__ = ["Airflow", "Aws", "Deployment"]
+__all__ = ["Aws", "Deployment"]
 
 
 class Deployment(Noun):
     """Something that runs jobs, or that they run on."""
 
     __slots__ = ()
-
-
-@noun
-class Airflow(Deployment):
-    """Apache Airflow, which starts the jobs.
-
-    Attributes:
-        version: `3` for any release of Airflow 3, or `2.11`.
-        tasks: Whether a task is a pod of its own, or a process beside the worker.
-    """
-
-    version: str = "3"
-    tasks: TaskKind = TaskKind.POD
 
 
 @noun

@@ -182,7 +182,6 @@ class JobSpec(Noun):
         transformer: What derives the rows, if this is a transformer's output.
         secret_keys: The datasets whose keys may not stand in messages, because of what they are classified as; no part
             of the job digest.
-        resources: What a batch needs when it runs, for what deploys it; no part of the job digest.
     """
 
     stream: str = field(kw_only=False)
@@ -200,7 +199,6 @@ class JobSpec(Noun):
     checks: Sequence[JobChecks] = ()
     transformer: TransformerSpec | None = None
     secret_keys: Sequence[str] = ()
-    resources: Hint | None = None
 
     @property
     def source(self) -> Container:
@@ -226,7 +224,7 @@ class JobSpec(Noun):
         if self.mode is not OutputMode.SNAPSHOT:
             parts.append(self.mode.value)
         if self.transformer is not None:
-            parts.append(_canonical({k: v for k, v in data["transformer"].items() if k != "resources"}))
+            parts.append(_canonical(data["transformer"]))
         return _canonical(data), hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
