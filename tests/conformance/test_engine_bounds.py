@@ -11,7 +11,8 @@ import pytest
 from conformance.engine_shop import Shop, shop_on
 from datasurface import BigInt, Column, Dataset, DatasetGroup, Guard, History, String
 from datasurface.engine.batch import Outcome
-from datasurface.store.ledger import forget_old
+from datasurface.store.forgetting import forget_old
+from datasurface.store.totals import add_up, batch_totals
 
 ORDERS = Dataset("orders", columns=[Column("id", BigInt, key=True), Column("a", String)])
 DELTAS = 'ds_yellow."shop.orders.deltas"'
@@ -104,11 +105,26 @@ def test_the_ledger_forgets_by_age_but_never_the_newest(shop: Shop) -> None:
         shop.admin(
             f"UPDATE ds_yellow.ledger SET finished_at = finished_at - interval '{days} days' WHERE batch_id = {batch}"
         )
+    counted = ended(shop)
+    assert shop.rows("SELECT count(*), sum(rows_read) FROM ds_yellow.ledger") == [(10, 37)]
+    assert counted == {"merged": (6, 21), "idle": (4, 16)}
     with shop.bench.running.store.engine.begin() as connection:
         assert forget_old(connection, "ds_yellow", datetime.now(UTC) + timedelta(minutes=1)) == 3
+    assert ended(shop) == counted, "what the ledger forgot stays in the totals"
     assert shop.rows("SELECT batch_id FROM ds_yellow.batches ORDER BY 1") == [(b,) for b in (2, 3, 4, 5, 6, 8, 10)]
     assert shop.rows("SELECT count(*) FROM ds_yellow.ledger_datasets") == [(7,)]
     assert shop.merged() == (0, 0, 0)
+    assert ended(shop)["idle"] == (5, 20), "what ended since is counted in the ledger"
+    with shop.bench.running.store.engine.begin() as connection:
+        assert forget_old(connection, "ds_yellow", datetime.now(UTC)) == 1
+        add_up(connection, "ds_yellow")
+    assert ended(shop) == {"merged": (6, 21), "idle": (5, 20)}
+
+
+def ended(shop: Shop) -> dict[str, tuple[int, int]]:
+    """Return how many batches ended in each way, and how many rows they read."""
+    with shop.bench.running.store.engine.connect() as connection:
+        return {t.outcome: (t.batches, t.rows_read) for t in batch_totals(connection, "ds_yellow")}
 
 
 def test_many_batches_leave_catalog_and_staging_as_they_were(shop: Shop) -> None:

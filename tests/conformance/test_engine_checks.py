@@ -42,7 +42,7 @@ from datasurface.engine.batch import BatchResult, Outcome
 from datasurface.engine.capture import snapshot
 from datasurface.errors import ApplyBlockedError
 from datasurface.model.schema import Check
-from datasurface.store.ledger import forget_old
+from datasurface.store.forgetting import forget_old
 
 WARN = OnFailure.WARN
 COLUMNS = [

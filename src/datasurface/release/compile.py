@@ -27,6 +27,7 @@ from datasurface.model.schema import Dataset
 from datasurface.release.bind import Binding, binding_of, replaced
 from datasurface.release.datasets import job_checks, job_dataset, secret_keys
 from datasurface.release.job import Follows, JobSpec, PlatformSpec, ReaderSpec, ViewSpec
+from datasurface.release.labelling import labelled
 from datasurface.release.outputs import output_job
 from datasurface.release.readers import reader_specs
 from datasurface.release.system import asks_for_system, system_zone
@@ -125,7 +126,7 @@ def compile_release(
     """
     binding = binding_of(ecosystem, environment)
     model_json = ecosystem.to_json()
-    platforms = _platforms(ecosystem, graph, binding)
+    platforms = labelled(_platforms(ecosystem, graph, binding), ecosystem, graph, column_lineage)
     return Release(
         digest=release_digest(ecosystem, model_json, environment),
         ecosystem=ecosystem,

@@ -25,6 +25,7 @@ from datasurface.model.serial import encode
 from datasurface.model.transformer import Code
 from datasurface.model.types import BigInt, DataType, String
 from datasurface.model.vocabulary import Consistency, History, OutputMode, Priority
+from datasurface.release.labels import JobLabels
 
 __all__ = [
     "CHANGE_COLUMNS",
@@ -182,6 +183,7 @@ class JobSpec(Noun):
         transformer: What derives the rows, if this is a transformer's output.
         secret_keys: The datasets whose keys may not stand in messages, because of what they are classified as; no part
             of the job digest.
+        labels: What governance says of it, for monitoring and lineage; no part of the job digest.
     """
 
     stream: str = field(kw_only=False)
@@ -199,6 +201,7 @@ class JobSpec(Noun):
     checks: Sequence[JobChecks] = ()
     transformer: TransformerSpec | None = None
     secret_keys: Sequence[str] = ()
+    labels: JobLabels | None = None
 
     @property
     def source(self) -> Container:

@@ -17,7 +17,8 @@ from datasurface.runtime.progress import NullProgress, Progress
 from datasurface.runtime.report import BatchReport
 from datasurface.runtime.scheduler import JobSet
 from datasurface.store.access import forget_old_changes
-from datasurface.store.ledger import forget_old, last_batches
+from datasurface.store.forgetting import forget_old
+from datasurface.store.ledger import last_batches
 from datasurface.store.releases import active_digest
 from datasurface.store.streams import changed_batches, dataset_states
 

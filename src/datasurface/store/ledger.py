@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from datasurface.databases.merge import Staging, StagingKind
-from datasurface.store.tables import bind, checks, ledger, ledger_datasets
+from datasurface.store.tables import bind, ledger, ledger_datasets
 
 __all__ = [
     "UNFINISHED",
     "BatchRow",
     "BatchState",
     "DatasetCounts",
-    "forget_old",
     "history_of",
     "last_batch",
     "last_batches",
@@ -249,25 +248,3 @@ def last_batches(connection: Connection, schema: str) -> dict[str, BatchRow]:
         newest, and_(ledger.c.stream == newest.c.stream, ledger.c.batch_id == newest.c.batch_id)
     )
     return {row.stream: _row(row) for row in bind(connection, schema).execute(query)}
-
-
-def forget_old(connection: Connection, schema: str, now: datetime, *, days: int = 400, idle_days: int = 7) -> int:
-    """Delete finished batches older than `days`, idle ones older than `idle_days`; keep each stream's newest.
-
-    Returns:
-        How many were deleted.
-    """
-    bound = bind(connection, schema)
-    newer = ledger.alias("newer")
-    done = ledger.c.state.not_in([s.value for s in UNFINISHED])
-    idle = and_(ledger.c.inserted == 0, ledger.c.updated == 0, ledger.c.deleted == 0)
-    old = (ledger.c.finished_at < now - timedelta(days=days)) | (
-        and_(idle, ledger.c.finished_at < now - timedelta(days=idle_days))
-    )
-    superseded = exists().where(newer.c.stream == ledger.c.stream, newer.c.batch_id > ledger.c.batch_id)
-    forgotten = bound.execute(delete(ledger).where(done, old, superseded)).rowcount
-    if forgotten:
-        for table in (ledger_datasets, checks):
-            kept = exists().where(ledger.c.stream == table.c.stream, ledger.c.batch_id == table.c.batch_id)
-            bound.execute(delete(table).where(~kept))
-    return int(forgotten)

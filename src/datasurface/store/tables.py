@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -38,6 +39,7 @@ __all__ = [
     "release_tables",
     "releases",
     "streams",
+    "totals",
     "views",
 ]
 
@@ -195,6 +197,21 @@ ledger_datasets = Table(
     Column("updated", BigInteger, nullable=False),
     Column("deleted", BigInteger, nullable=False),
     comment="The same by dataset, and where its rows are staged",
+)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("through", BigInteger, nullable=False),
+    Column("batches", BigInteger, nullable=False),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("inserted", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    Column("seconds", Float(53), nullable=False),
+    comment="What the batches of each stream came to through a number, by how they ended, for counters that never fall",
 )
 
 audits = Table(
