@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
+from datasurface.store.checks import CheckResult
 from datasurface.store.ledger import BatchState, DatasetCounts
 
 __all__ = ["BatchResult", "Outcome", "Situation", "Step", "steps"]
@@ -79,7 +82,20 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """What a run of a stream did."""
+    """What a run of a stream did.
+
+    Attributes:
+        batch_id: The batch's number; None if none was opened.
+        counts: The sum over all datasets; rows read also if nothing was merged.
+        error: Why it is not well, without secrets.
+        warnings: What checks found that do not stop the batch.
+        transient: Whether what went wrong may pass by itself.
+        datasets: The counts by dataset, as far as the batch came.
+        checks: What the checks of its datasets said.
+        read_at: The time of the source that was read; None if it was not.
+        platform: Where it ran; empty if nobody says.
+        trace_id: The trace that it is a part of; empty if nobody says.
+    """
 
     stream: str
     batch_id: int | None
@@ -88,9 +104,12 @@ class BatchResult:
     seconds: float
     error: str = ""
     warnings: tuple[str, ...] = ()
-    """What checks found that do not stop the batch."""
     transient: bool = False
-    """Whether what went wrong may pass by itself."""
+    datasets: Mapping[str, DatasetCounts] = field(default_factory=dict)
+    checks: tuple[CheckResult, ...] = ()
+    read_at: datetime | None = None
+    platform: str = ""
+    trace_id: str = ""
 
     @property
     def ok(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from datasurface.databases.base import Source
 from datasurface.databases.merge import MergeStore, Progress, Tables
@@ -12,13 +13,33 @@ from datasurface.engine.heart import Heart
 from datasurface.names import shorten
 from datasurface.release.job import JobDataset, JobSpec
 
-__all__ = ["BatchContext", "NoProgress"]
+__all__ = ["BatchContext", "NoProgress", "NoWatch", "Watch"]
 
 
 class NoProgress:
     """Tells nobody."""
 
     def advance(self, stream: str, rows: int) -> None:
+        """Ignore it."""
+
+
+class Watch(Protocol):
+    """Hears what becomes of the batches of a run; what it does must be quick, and it must not raise."""
+
+    def begun(self, batch_id: int, /) -> None:
+        """This batch is worked on from now on; told again at another attempt."""
+
+    def abandoned(self, batch_id: int, /) -> None:
+        """This batch, which an earlier run left, is given up."""
+
+
+class NoWatch:
+    """Tells nobody."""
+
+    def begun(self, batch_id: int) -> None:
+        """Ignore it."""
+
+    def abandoned(self, batch_id: int) -> None:
         """Ignore it."""
 
 
@@ -47,7 +68,8 @@ class BatchContext:
         owner: This process's name, as `store.streams.owner_name` makes it.
         heart: Says that the stream is worked on.
         silence: Seconds after which a silent owner has lost its stream.
-        observe: Called before every step and after the last; a test may end the process there.
+        observe: Called before every step; a test may end the process there.
+        watch: Hears of the batch.
         memory: Returns the peak of this process's memory while the batch ran, in bytes; None if it cannot be told.
     """
 
@@ -62,6 +84,7 @@ class BatchContext:
     progress: Progress = field(default_factory=NoProgress)
     observe: Callable[[Step], None] = _ignore
     memory: Callable[[], int | None] = _unknown
+    watch: Watch = field(default_factory=NoWatch)
 
     def tables(self, dataset: JobDataset) -> Tables:
         """Return the physical names of a dataset's tables."""

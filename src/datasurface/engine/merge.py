@@ -39,13 +39,13 @@ class ParkedError(Exception):
 
 def merge(
     context: BatchContext, claim: Claim, batch: StagedBatch, states: Mapping[str, DatasetState], *, guarded: bool
-) -> tuple[DatasetCounts, tuple[CheckResult, ...]]:
+) -> tuple[Mapping[str, DatasetCounts], tuple[CheckResult, ...]]:
     """Publish all datasets of a staged batch, its ledger row and the new position in one transaction.
 
     The same transaction gives the stream back. A parked batch that is let through was checked and guarded already.
 
     Returns:
-        The counts over all datasets, and what the checks said.
+        The counts by dataset, and what the checks said.
 
     Raises:
         ParkedError: a check or the guard stops it; nothing was changed.
@@ -83,7 +83,7 @@ def merge(
             changed_batch=batch.batch_id if total.changed else None,
             give_back=True,
         )
-    return total, results
+    return counts, results
 
 
 def _examine(

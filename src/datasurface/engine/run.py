@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -88,7 +88,7 @@ class _Run:
         self._accept = accept
         self._claim: Claim | None = None
         self._batch_id: int | None = None
-        self._counts = DatasetCounts()
+        self._counts: Mapping[str, DatasetCounts] = {}
         self._states: dict[str, DatasetState] = {}
         self._staged: StagedBatch | None = None
         self._shared = True
@@ -102,11 +102,14 @@ class _Run:
             stream=self._context.job.stream,
             batch_id=self._batch_id,
             outcome=outcome,
-            counts=self._counts,
+            counts=sum(self._counts.values(), start=DatasetCounts()),
             seconds=seconds,
             error=self.error,
             warnings=warnings(self._results),
             transient=outcome is not Outcome.MERGED and self.fault is not None and self._passes(self.fault),
+            datasets=self._counts,
+            checks=self._results,
+            read_at=self._staged.read_at if self._staged is not None else None,
         )
 
     def give_back(self) -> None:
@@ -174,6 +177,8 @@ class _Run:
                 self._open(connection, held)
                 plan = plan[1:]
         self._claim = held
+        if Step.OPEN not in plan:
+            context.watch.begun(self._batch_id or 0)
         with context.heart.beating(held):
             for step in plan:
                 context.observe(step)
@@ -211,6 +216,7 @@ class _Run:
             case Step.OPEN:
                 with self._holding(held) as connection:
                     self._open(connection, held)
+                self._context.watch.begun(self._batch_id or 0)
             case Step.CLEAR:
                 self._clear(held)
             case Step.STAGE:
@@ -248,6 +254,7 @@ class _Run:
             for staging in staged.values():
                 if staging.kind is not StagingKind.SMALL:
                     context.store.run(connection, context.store.drop_table(context.schema, staging.table))
+        context.watch.abandoned(self._batch_id or 0)
 
     def _open(self, connection: Connection, held: Claim) -> None:
         """Take the next number; the stream is held in this transaction."""
@@ -283,7 +290,7 @@ class _Run:
         try:
             if self._staged is None:
                 self._staged = self._read_staged(held)
-            self._counts = DatasetCounts(rows_read=sum(s.rows for s in self._staged.datasets.values()))
+            self._counts = {name: DatasetCounts(rows_read=s.rows) for name, s in self._staged.datasets.items()}
             self._counts, self._results = merge(context, held, self._staged, self._states, guarded=not self._accept)
             self._claim = None
         except Exception as error:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from datasurface.runtime.telemetry.trace import CURRENT
+
 __all__ = ["KEPT", "last_log", "log_of", "logs_of", "recording"]
 
 _LOGGER = logging.getLogger("datasurface.transform")
@@ -52,12 +54,14 @@ def recording(logs: Path, stream: str, batch: int, label: str) -> Iterator[Calla
     path = log_of(logs, stream, batch)
     _make_private(path.parent)
     _forget_old(path.parent)
+    scope = CURRENT.get()
+    batch_fields = {"datasurface": scope.fields()} if scope is not None else {}
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as file:
 
         def keep(line: str) -> None:
             file.write(f"{line}\n")
             file.flush()
-            _LOGGER.info("%s: %s", label, line)
+            _LOGGER.info("%s: %s", label, line, extra=batch_fields)
 
         file.write(f"# {label}, {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}\n")
         yield keep

@@ -23,9 +23,11 @@ __all__ = [
     "Progress",
     "console_handler",
     "exit_code",
+    "log_fields",
     "log_line",
     "log_report",
     "progress_on_terminal",
+    "without_passwords",
 ]
 
 _LOGGER = logging.getLogger("datasurface")
@@ -61,6 +63,8 @@ class BatchReport:
         warnings: What checks found that do not stop it.
         changed: Whether consumers see anything else than before, a first load included.
         transient: Whether what went wrong may pass by itself.
+        platform: Where it ran; empty if it did not come so far.
+        trace_id: The trace that it is a part of; empty if it did not come so far.
     """
 
     stream: str
@@ -75,6 +79,8 @@ class BatchReport:
     warnings: tuple[str, ...] = ()
     changed: bool = False
     transient: bool = False
+    platform: str = ""
+    trace_id: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", masked(self.error))
@@ -113,24 +119,48 @@ def log_line(report: BatchReport) -> str:
         ("seconds", f"{report.seconds:.2f}"),
     ]
     if report.error:
-        pairs.append(("error", _masked(report.error)))
-    pairs += [("warning", _masked(warning)) for warning in report.warnings]
+        pairs.append(("error", without_passwords(report.error)))
+    pairs += [("warning", without_passwords(warning)) for warning in report.warnings]
     return "batch " + " ".join([f"{name}={_quoted(value)}" for name, value in pairs])
 
 
 def log_report(report: BatchReport) -> None:
     """Write the report's line to the logger `datasurface`, as loud as its state is bad."""
     usual = logging.WARNING if report.warnings else logging.INFO
-    _LOGGER.log(_LEVELS.get(report.state, usual), "%s", log_line(report))
+    level = _LEVELS.get(report.state, usual)
+    _LOGGER.log(level, "%s", log_line(report), extra={"datasurface": log_fields(report)})
 
 
-def console_handler() -> logging.Handler:
+def log_fields(report: BatchReport) -> dict[str, object]:
+    """Return the report as the fields of a structured log line."""
+    return {
+        "message": "batch",
+        "platform": report.platform,
+        "stream": report.stream,
+        "batch": report.batch_id,
+        "state": report.state,
+        "rows_read": report.rows_read,
+        "inserted": report.inserted,
+        "updated": report.updated,
+        "deleted": report.deleted,
+        "seconds": round(report.seconds, 3),
+        "error": report.error,
+        "warnings": report.warnings,
+        "trace_id": report.trace_id,
+    }
+
+
+def console_handler(formatter: logging.Formatter | None = None) -> logging.Handler:
     """Return the handler that the command line gives to the logger `datasurface`: standard error, times in UTC."""
+    handler = _StandardError()
+    handler.setFormatter(formatter or _text_formatter())
+    return handler
+
+
+def _text_formatter() -> logging.Formatter:
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
-    handler = _StandardError()
-    handler.setFormatter(formatter)
-    return handler
+    return formatter
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
@@ -144,7 +174,8 @@ class _StandardError(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def _masked(text: str) -> str:
+def without_passwords(text: str) -> str:
+    """Return the text with `***` in place of what looks like a password, whether it is known or not."""
     for secret in _SECRETS:
         text = secret.sub(lambda match: f"{match['before']}***", text)
     return text

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from datasurface.databases.merge import Staging, StagingKind
-from datasurface.store.tables import bind, ledger, ledger_datasets
+from datasurface.store.tables import bind, ledger, ledger_datasets, streams
 
 __all__ = [
     "UNFINISHED",
@@ -242,9 +242,7 @@ def history_of(connection: Connection, schema: str, stream: str, limit: int) -> 
 
 
 def last_batches(connection: Connection, schema: str) -> dict[str, BatchRow]:
-    """Return the newest batch of every stream."""
-    newest = select(ledger.c.stream, func.max(ledger.c.batch_id).label("batch_id")).group_by(ledger.c.stream).subquery()
-    query = select(ledger).join(
-        newest, and_(ledger.c.stream == newest.c.stream, ledger.c.batch_id == newest.c.batch_id)
-    )
+    """Return the newest batch of every stream: its number is the one before the next, whose row is never forgotten."""
+    newest = and_(ledger.c.stream == streams.c.stream, ledger.c.batch_id == streams.c.next_batch - 1)
+    query = select(ledger).join(streams, newest)
     return {row.stream: _row(row) for row in bind(connection, schema).execute(query)}
