@@ -11,6 +11,7 @@ import pytest
 from conformance.engine_shop import Shop, shop_on
 from datasurface import BigInt, Column, Dataset, DatasetGroup, Guard, History, String
 from datasurface.engine.batch import Outcome
+from datasurface.runtime.retention import keep_tidy
 from datasurface.store.forgetting import forget_old
 from datasurface.store.totals import add_up, batch_totals
 
@@ -119,6 +120,17 @@ def test_the_ledger_forgets_by_age_but_never_the_newest(shop: Shop) -> None:
         assert forget_old(connection, "ds_yellow", datetime.now(UTC)) == 1
         add_up(connection, "ds_yellow")
     assert ended(shop) == {"merged": (6, 21), "idle": (5, 20)}
+
+
+def test_audits_are_forgotten_by_age_but_never_the_newest_of_a_dataset(shop: Shop) -> None:
+    bench = shop.open(shop.model(ORDERS))
+    shop.admin(
+        "INSERT INTO ds_yellow.audits SELECT 'shop', d, now() - a * interval '1 day', 1, true, 1, 0, 0, '' "
+        "FROM (VALUES ('orders', 500), ('orders', 401), ('orders', 399), ('gone', 700), ('gone', 600)) AS v (d, a)"
+    )
+    assert keep_tidy(bench.running).to_json() == {"batches": 0, "audits": 3, "access_changes": 0, "code_logs": 0}
+    left = shop.rows("SELECT dataset, (now()::date - ran_at::date) FROM ds_yellow.audits ORDER BY 1")
+    assert left == [("gone", 600), ("orders", 399)]
 
 
 def ended(shop: Shop) -> dict[str, tuple[int, int]]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection
-from datetime import UTC, datetime
-
-from sqlalchemy.exc import SQLAlchemyError
+from datetime import datetime
 
 from datasurface.errors import ConfigurationError, DataSurfaceError, NothingActiveError, StoreError
 from datasurface.release.job import JobSpec
@@ -15,9 +13,8 @@ from datasurface.runtime.job import JobRunner, report_of
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.progress import NullProgress, Progress
 from datasurface.runtime.report import BatchReport
+from datasurface.runtime.retention import keep_tidy
 from datasurface.runtime.scheduler import JobSet
-from datasurface.store.access import forget_old_changes
-from datasurface.store.forgetting import forget_old
 from datasurface.store.ledger import last_batches
 from datasurface.store.releases import active_digest
 from datasurface.store.streams import changed_batches, dataset_states
@@ -94,11 +91,9 @@ class ActiveStreams:
     def forget_old(self) -> None:
         """Delete what the ledger need not keep; a fault is logged, because the next time does as well."""
         try:
-            with self._running.store.engine.begin() as connection:
-                gone = forget_old(connection, self._running.schema, datetime.now(UTC))
-                forget_old_changes(connection, self._running.schema, datetime.now(UTC))
-        except (SQLAlchemyError, DataSurfaceError) as error:
-            _LOGGER.warning("old batches of the ledger are not deleted: %s", self._running.store.explain_error(error))
+            gone = keep_tidy(self._running).batches
+        except DataSurfaceError as error:
+            _LOGGER.warning("old batches of the ledger are not deleted: %s", error.message)
         else:
             if gone:
                 _LOGGER.info("%s old batches deleted from the ledger of platform %s", gone, self._running.name)

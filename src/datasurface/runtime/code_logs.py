@@ -10,18 +10,20 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 from datasurface.runtime.telemetry.trace import CURRENT
 
-__all__ = ["KEPT", "last_log", "log_of", "logs_of", "recording"]
+__all__ = ["KEPT", "KEPT_DAYS", "forget_older", "last_log", "log_of", "logs_of", "recording"]
 
 _LOGGER = logging.getLogger("datasurface.transform")
 
 KEPT = 50
 """How many files are kept of a stream."""
+KEPT_DAYS = 400
+"""How long they are kept at most, also of streams that no longer run."""
 
 
 def logs_of(folder: Path, environ: Mapping[str, str], platform: str) -> Path:
@@ -65,6 +67,17 @@ def recording(logs: Path, stream: str, batch: int, label: str) -> Iterator[Calla
 
         file.write(f"# {label}, {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}\n")
         yield keep
+
+
+def forget_older(logs: Path, now: datetime, *, days: int = KEPT_DAYS) -> int:
+    """Delete the files of a platform that nobody has written to for `days`, and return how many."""
+    gone = 0
+    for path in sorted(logs.glob("*/*.log")):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < (now - timedelta(days=days)).timestamp():
+                path.unlink()
+                gone += 1
+    return gone
 
 
 def _make_private(folder: Path) -> None:

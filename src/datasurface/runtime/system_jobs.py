@@ -7,23 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from datasurface.errors import DataSurfaceError, StoreError, TransientError
 from datasurface.release.job import PlatformSpec
 from datasurface.release.needs import SystemJob
 from datasurface.runtime.audit import ModelAudit, audit_platform
 from datasurface.runtime.platform import RunningPlatform, open_platform
+from datasurface.runtime.retention import keep_tidy
 from datasurface.runtime.security import open_access
 from datasurface.runtime.verdict import Verdict, verdict_of_error, worst
 from datasurface.secrets.masking import masked
 from datasurface.security.change import Change
 from datasurface.security.sync import sync
-from datasurface.store.access import forget_old_changes
-from datasurface.store.ledger import forget_old
 
 __all__ = ["SystemResult", "run_system"]
 
@@ -77,15 +72,9 @@ def _change(change: Change) -> dict[str, object]:
 def _retention(running: RunningPlatform) -> SystemResult:
     """Forget what the ledger need not keep."""
     running.active_digest()
-    try:
-        with running.store.engine.begin() as connection:
-            batches = forget_old(connection, running.schema, datetime.now(UTC))
-            changes = forget_old_changes(connection, running.schema, datetime.now(UTC))
-    except (SQLAlchemyError, DataSurfaceError) as error:
-        kind = TransientError if running.store.is_transient(error) else StoreError
-        raise kind(f"the ledger cannot be shortened: {running.store.explain_error(error)}") from error
-    verdict = Verdict.CHANGED if batches or changes else Verdict.NOTHING
-    return SystemResult(verdict=verdict, told={"batches": batches, "access_changes": changes})
+    forgotten = keep_tidy(running)
+    verdict = Verdict.CHANGED if forgotten.any else Verdict.NOTHING
+    return SystemResult(verdict=verdict, told=forgotten.to_json())
 
 
 def _audit(running: RunningPlatform) -> SystemResult:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, inspect, select
 from datasurface.store.tables import access_changes, bind, logins
 
 __all__ = [
+    "CHANGE_DAYS",
     "IssuedLogin",
     "RecordedChange",
     "forget_logins",
@@ -20,6 +21,9 @@ __all__ = [
     "record",
     "save_login",
 ]
+
+CHANGE_DAYS = 400
+"""How long changes of access are remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,7 @@ def save_login(connection: Connection, schema: str, issued: Collection[IssuedLog
         bound.execute(insert(logins), [{name: getattr(one, name) for name in IssuedLogin.__slots__} for one in issued])
 
 
-def forget_old_changes(connection: Connection, schema: str, now: datetime, *, days: int = 400) -> int:
+def forget_old_changes(connection: Connection, schema: str, now: datetime, *, days: int = CHANGE_DAYS) -> int:
     """Delete lines of the audit trail that are older than `days`, and return how many."""
     old = access_changes.c.at < now - timedelta(days=days)
     return int(bind(connection, schema).execute(delete(access_changes).where(old)).rowcount)

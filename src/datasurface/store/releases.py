@@ -14,6 +14,7 @@ from datasurface.store.following import Origin, record_activation
 from datasurface.store.tables import bind, jobs, release_tables, releases
 
 __all__ = [
+    "KEPT",
     "KeptRelease",
     "TablePart",
     "activate",
@@ -28,7 +29,7 @@ __all__ = [
     "table_parts",
 ]
 
-_KEPT = 20
+KEPT = 20
 """Releases kept, the active one included, so that it can be told what ran when."""
 _TABLES_KEPT = 2
 """Releases whose tables are kept: a run that began before another release became active still finds its own."""
@@ -162,7 +163,7 @@ def table_parts(connection: Connection, schema: str, digest: str, dataset: str) 
 
 
 def _forget_old(bound: Connection) -> None:
-    kept = bound.execute(select(releases.c.digest).order_by(releases.c.activated_at.desc()).limit(_KEPT)).scalars()
+    kept = bound.execute(select(releases.c.digest).order_by(releases.c.activated_at.desc()).limit(KEPT)).scalars()
     names = list(kept)
     bound.execute(delete(jobs).where(jobs.c.digest.not_in(names)))
     bound.execute(delete(releases).where(releases.c.digest.not_in(names)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from datasurface.runtime.code_logs import KEPT, last_log, log_of, logs_of, recording
+from datasurface.runtime.code_logs import KEPT, forget_older, last_log, log_of, logs_of, recording
 
 
 def test_where_they_are(tmp_path: Path):
@@ -35,3 +37,15 @@ def test_only_the_newest_are_kept(tmp_path: Path):
     assert len(kept) == KEPT
     assert kept[0] == "00000011.log"
     assert last_log(tmp_path / "logs/yellow", "sums") == tmp_path / "logs/yellow/sums/00000060.log"
+
+
+def test_old_ones_go_also_of_streams_that_no_longer_run(tmp_path: Path):
+    logs = tmp_path / "logs/yellow"
+    for stream, days in (("gone", 401), ("sums", 399)):
+        with recording(logs, stream, 1, "x"):
+            pass
+        past = (datetime.now(UTC) - timedelta(days=days)).timestamp()
+        os.utime(log_of(logs, stream, 1), (past, past))
+    assert forget_older(logs, datetime.now(UTC)) == 1
+    assert (last_log(logs, "gone"), last_log(logs, "sums")) == (None, log_of(logs, "sums", 1))
+    assert forget_older(tmp_path / "nowhere", datetime.now(UTC)) == 0
