@@ -177,3 +177,6 @@ def test_the_ledger_remembers_the_memory_of_the_whole_process_tree(shop: Project
     (big,) = shop.json("history", "sizes")["batches"]
     assert 30_000_000 < small["memory"] < 200_000_000
     assert small["memory"] + 150_000_000 < big["memory"] < small["memory"] + 500_000_000
+    learned = json.loads(shop.run("deploy", "learn").stdout)["yellow"]
+    assert learned["sizes"]["memory"] == big["memory"]
+    assert (learned["sizes"]["batches"], learned["sizes"]["seconds"] > 0.5) == (1, True)

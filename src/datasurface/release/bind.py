@@ -15,10 +15,10 @@ from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import embedded_database
 from datasurface.model.infrastructure import Container, EmbeddedPostgres
-from datasurface.model.platform import Environment, Platform, YellowPlatform
+from datasurface.model.platform import Environment, Hint, Platform, YellowPlatform
 from datasurface.model.secret_stores import DEFAULT_STORES, StoreChoice
 
-__all__ = ["Binding", "binding_of", "replaced"]
+__all__ = ["Binding", "better_hint", "binding_of", "replaced"]
 
 _N = TypeVar("_N", bound=Noun)
 
@@ -80,6 +80,14 @@ def binding_of(ecosystem: Ecosystem, environment: str | None) -> Binding:
             hint=f"it has {known}" if known else "it declares no environments",
         )
     return Binding(ecosystem=ecosystem.name, environment=found)
+
+
+def better_hint(hint: Hint | None, better: Hint | None) -> Hint | None:
+    """Return a hint with what another one says in place of what it says itself."""
+    if hint is None or better is None:
+        return hint or better
+    said = {f.name: value for f in dataclasses.fields(better) if (value := getattr(better, f.name)) is not None}
+    return replaced(hint, **said)
 
 
 def replaced(noun: _N, **changes: object) -> _N:

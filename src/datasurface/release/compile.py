@@ -22,9 +22,9 @@ from datasurface.model.effective import (
     source_of,
     split_reference,
 )
-from datasurface.model.platform import Environment, YellowPlatform
+from datasurface.model.platform import Environment, Hint, YellowPlatform
 from datasurface.model.schema import Dataset
-from datasurface.release.bind import Binding, binding_of, replaced
+from datasurface.release.bind import Binding, better_hint, binding_of, replaced
 from datasurface.release.datasets import job_checks, job_dataset, secret_keys
 from datasurface.release.job import Follows, JobSpec, PlatformSpec, ReaderSpec, ViewSpec
 from datasurface.release.labelling import labelled
@@ -256,6 +256,7 @@ def _job(
         raise ValueError(f"stream {stream.name} is an ingestion, but datastore {stream.datastore.name} has no capture")
     capture = binding.capture(declared)
     schema = getattr(capture.container, "schema", None)
+    hint = _hint(stream, platform)
     return JobSpec(
         stream.name,
         platform=platform.name,
@@ -266,17 +267,22 @@ def _job(
         consistency=capture.consistency,
         guard=stream.datastore.guard,
         priority=stream.priority,
-        connections=_connections(stream.name, platform, capture),
+        connections=_connections(hint, capture),
         keep_batches=platform.keep_batches,
         checks=tuple(job_checks(stream)),
         secret_keys=tuple(secret_keys(stream)),
+        resources=hint,
     )
 
 
-def _connections(stream: str, platform: YellowPlatform, capture: Capture) -> int:
+def _hint(stream: Stream, platform: YellowPlatform) -> Hint | None:
+    """Return what a platform says of a stream: of its dataset alone, or else of all of the datastore."""
+    return better_hint(platform.hints.get(stream.datastore.name), platform.hints.get(stream.name))
+
+
+def _connections(hint: Hint | None, capture: Capture) -> int:
     """Return how many connections a stream may use: its container's, fewer if a hint says so."""
     allowed = getattr(capture.container, "connections", 1)
-    hint = platform.hints.get(stream)
     wanted = hint.connections if hint else None
     return int(allowed if wanted is None else min(wanted, allowed))
 

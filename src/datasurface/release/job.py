@@ -184,6 +184,7 @@ class JobSpec(Noun):
         secret_keys: The datasets whose keys may not stand in messages, because of what they are classified as; no part
             of the job digest.
         labels: What governance says of it, for monitoring and lineage; no part of the job digest.
+        resources: What a batch needs when it runs, for what deploys it; no part of the job digest.
     """
 
     stream: str = field(kw_only=False)
@@ -202,6 +203,7 @@ class JobSpec(Noun):
     transformer: TransformerSpec | None = None
     secret_keys: Sequence[str] = ()
     labels: JobLabels | None = None
+    resources: Hint | None = None
 
     @property
     def source(self) -> Container:
@@ -227,7 +229,7 @@ class JobSpec(Noun):
         if self.mode is not OutputMode.SNAPSHOT:
             parts.append(self.mode.value)
         if self.transformer is not None:
-            parts.append(_canonical(data["transformer"]))
+            parts.append(_canonical({k: v for k, v in data["transformer"].items() if k != "resources"}))
         return _canonical(data), hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from datasurface.graph.nodes import Export, Stream, StreamDataset, TransformerNode
@@ -11,7 +10,7 @@ from datasurface.model.infrastructure import Credential
 from datasurface.model.platform import Hint, YellowPlatform
 from datasurface.model.transformer import DataTransformer
 from datasurface.names import output_schema
-from datasurface.release.bind import Binding, replaced
+from datasurface.release.bind import Binding, better_hint, replaced
 from datasurface.release.datasets import job_checks, job_column, job_dataset, secret_keys
 from datasurface.release.job import (
     Changed,
@@ -50,6 +49,7 @@ def output_job(
     if transformer is None:
         raise ValueError(f"workspace {node.workspace.name} has no transformer, but stream {stream.name} is its output")
     container = binding.container(platform.container)
+    resources = _resources(transformer, node.workspace.name, platform)
     schema = output_schema(platform.name, node.workspace.name, _NAME_LIMIT)
     return JobSpec(
         stream.name,
@@ -65,7 +65,8 @@ def output_job(
         mode=transformer.mode,
         checks=tuple(job_checks(stream)),
         secret_keys=tuple(secret_keys(stream)),
-        transformer=_transformer(transformer, node, platform, stream, [*_inputs(exports, needs)]),
+        transformer=_transformer(transformer, node, platform, stream, [*_inputs(exports, needs)], resources),
+        resources=resources,
     )
 
 
@@ -80,6 +81,7 @@ def _transformer(
     platform: YellowPlatform,
     stream: Stream,
     inputs: Sequence[InputDataset],
+    resources: Hint | None,
 ) -> TransformerSpec:
     consumed = {d.dataset.name for d in stream.datasets}
     return TransformerSpec(
@@ -89,7 +91,7 @@ def _transformer(
         run_as=transformer.run_as,
         secrets={name: _credential(value) for name, value in transformer.secrets.items()},
         params=transformer.params,
-        resources=_resources(transformer, node.workspace.name, platform),
+        resources=resources,
         inputs=sorted(inputs, key=lambda i: (i.group, i.datastore, i.dataset)),
         triggers=node.triggers,
         unused=[d.name for d in transformer.output.datasets if d.name not in consumed],
@@ -103,14 +105,9 @@ def _credential(value: Credential | str) -> Credential:
 
 def _resources(transformer: DataTransformer, workspace: str, platform: YellowPlatform) -> Hint | None:
     """Return what the transformer says that it needs, with what the platform knows better in place of it."""
-    hints = [platform.hints.get(name) for name in (transformer.output.name, workspace, transformer.name)]
     found = transformer.resources
-    for hint in hints:
-        if hint is not None and found is not None:
-            better = {f.name: v for f in dataclasses.fields(hint) if (v := getattr(hint, f.name)) is not None}
-            found = replaced(found, **better)
-        elif hint is not None:
-            found = hint
+    for name in (transformer.output.name, workspace, transformer.name):
+        found = better_hint(found, platform.hints.get(name))
     return found
 
 

@@ -205,7 +205,24 @@ def test_a_platform_knows_better_what_a_transformer_needs() -> None:
     ecosystem = dataclasses.replace(model(workspaces=[maker, user]), platforms=[platform])
     job = compiled(ecosystem).platforms[0].jobs[1]
     assert job.transformer is not None
-    assert job.transformer.resources == Hint(memory="2G", timeout="1 hour")
+    assert job.transformer.resources == job.resources == Hint(memory="2G", timeout="1 hour")
+    other = dataclasses.replace(ecosystem, platforms=[YellowPlatform("yellow", hints={"maker": Hint(memory="4G")})])
+    again = compiled(other).platforms[0].jobs[1]
+    assert again.resources == Hint(memory="4G", timeout="1 hour")
+    assert again.job_digest == job.job_digest, "what code needs is no other code"
+
+
+def test_hints_of_streams_reach_their_jobs_and_are_no_other_job() -> None:
+    def job(**hints: Hint) -> JobSpec:
+        capture = Snapshot(CRM_DB, consistency=Consistency.DATASET)
+        platform = YellowPlatform("yellow", hints={name.replace("__", "."): hint for name, hint in hints.items()})
+        return only_job(model(stores=[Datastore("crm", capture=capture, datasets=[ORDERS])], platform=platform))
+
+    plain = job()
+    hinted = job(crm=Hint(cpu=0.5, memory="1Gi"), crm__orders=Hint(memory="2Gi"))
+    assert (plain.stream, plain.resources) == ("crm.orders", None)
+    assert hinted.resources == Hint(cpu=0.5, memory="2Gi")
+    assert hinted.job_digest == plain.job_digest
 
 
 def test_an_environment_binds_containers_platforms_and_stores() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from datasurface.cli.deploy.learn import learn
 from datasurface.cli.deploy.target import target_command
 from datasurface.deploy.base import target_names
 
@@ -30,3 +31,6 @@ def command() -> None:
     What they say follows from the model, and from the settings among the environment's deployments. Nothing secret is
     in them, and they change only when the model or the settings do.
     """
+
+
+command.add_command(learn)
