@@ -52,7 +52,7 @@ def target_command(name: str) -> click.Command:
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-_HELP = r"""Write the files for TARGET into a folder.
+_HELP = """Write the files for TARGET into a folder.
 
 Only what differs is written, and files that an earlier call has made and that are no longer needed are removed. Files
 that somebody else made or changed are in the way: nothing is written, unless --force is said.

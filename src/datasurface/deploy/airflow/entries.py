@@ -13,7 +13,7 @@ from datasurface.deploy.base import Deployable
 from datasurface.deploy.names import dag_id, dns_label, platform_id, system_dag_id
 from datasurface.deploy.pod import Need, job_labels, job_pod
 from datasurface.deploy.pod_secrets import needed
-from datasurface.deploy.requests import hint_of, request_of
+from datasurface.deploy.requests import request_of
 from datasurface.model.airflow import Airflow
 from datasurface.model.capture import Every
 from datasurface.model.kubernetes import Kubernetes
@@ -73,7 +73,7 @@ class Entries:
         named = task.group or first.stream
         every, inputs = self._when(first, named)
         return {
-            **self._common(platform, kind, every, self._time(platform, task)),
+            **self._common(platform, kind, every, self._time(task)),
             "streams": streams,
             "inputs": inputs,
             "owner": self._descriptions.owner(task),
@@ -159,8 +159,8 @@ class Entries:
         needs = [request_of(self._deployable, platform, job) for job in task.jobs]
         return Need(cpu=max(need.cpu for need in needs), memory=max(need.memory for need in needs))
 
-    def _time(self, platform: PlatformSpec, task: Task) -> int:
-        hints = [hint_of(self._deployable, platform, job).timeout for job in task.jobs]
+    def _time(self, task: Task) -> int:
+        hints = [job.resources.timeout if job.resources is not None else None for job in task.jobs]
         return max(seconds_of(hint) if hint is not None else self._timeout for hint in hints)
 
 
