@@ -49,5 +49,10 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@
 
+.checkov/.made: ## checkov, in a virtual environment of its own: what it needs clashes with the rest
+	$(PYTHON) -m venv .checkov
+	.checkov/bin/pip install --quiet --disable-pip-version-check 'checkov==3.3.30'
+	touch $@
+
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .checkov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

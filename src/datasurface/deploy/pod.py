@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from datasurface.deploy.names import dns_label, job_account
-from datasurface.deploy.pod_secrets import MountedSecret, kubernetes_store, mounted_secrets, uses_files
+from datasurface.deploy.pod_secrets import SECRETS, MountedSecret, kubernetes_store, mounted_secrets, uses_files
 from datasurface.model.kubernetes import Kubernetes
 from datasurface.model.vocabulary import Priority, Tls
 from datasurface.release.identity import service_account_name
@@ -38,8 +38,9 @@ Document = dict[str, object]
 """Plain data, as YAML and JSON have it."""
 
 PLATFORM_FILE = "/etc/datasurface/platform.json"
-SECRETS = "/var/run/datasurface/secrets"
-CERTIFICATES = "/etc/datasurface/certificates"
+CERTIFICATES = "/etc/datasurface-certificates"
+_RELEASES = "/var/run/datasurface/releases"
+_TMP = "/tmp"  # noqa: S108 - of the pod alone
 USER = 10001
 _DISK = 1024
 _DISK_LIMIT = 4096
@@ -137,19 +138,21 @@ def job_pod(
     secrets = mounted_secrets(platform, kind, settings)
     authority = _authority(platform, settings)
     priority = kind.priority if isinstance(kind, JobSpec) else Priority.HIGH
+    releases = settings.release_secret if kind is SystemJob.APPLY and platform.follows is not None else None
     container: Document = {
         "name": "job",
         "image": settings.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["datasurface"],
         "args": [*arguments, "--platform-file", PLATFORM_FILE],
-        "env": [*_variables(secrets, authority), *environment],
+        "env": [*_variables(secrets, authority, releases), *environment],
         "resources": need.resources(),
         "securityContext": container_security(),
         "volumeMounts": [
             {"name": "platform", "mountPath": "/etc/datasurface", "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod alone
+            {"name": "tmp", "mountPath": _TMP},
             *[{"name": each, "mountPath": CERTIFICATES, "readOnly": True} for each in authority],
+            *([{"name": "releases", "mountPath": _RELEASES, "readOnly": True}] if releases else []),
             *[
                 {"name": _volume(each), "mountPath": f"{SECRETS}/{each.credential.name}", "readOnly": True}
                 for each in secrets
@@ -171,6 +174,7 @@ def job_pod(
             {"name": "platform", "configMap": {"name": platform_config(platform, kind), "defaultMode": 0o444}},
             {"name": "tmp", "emptyDir": {"sizeLimit": f"{_DISK_LIMIT}Mi"}},
             *[_authority_volume(each, settings) for each in authority],
+            *([{"name": "releases", "secret": {"secretName": releases, "defaultMode": 0o440}}] if releases else []),
             *[_secret_volume(each) for each in secrets],
         ],
     }
@@ -198,12 +202,20 @@ def container_security() -> Document:
     }
 
 
-def _variables(secrets: Sequence[MountedSecret], authority: Sequence[str]) -> list[Document]:
-    found: dict[str, str] = {"HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": "/tmp"}  # noqa: S108 - as above
+def _variables(secrets: Sequence[MountedSecret], authority: Sequence[str], releases: str | None) -> list[Document]:
+    found: dict[str, str] = {
+        "DATASURFACE_HOME": f"{_TMP}/datasurface",
+        "HOME": _TMP,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": _TMP,
+    }
     if secrets:
         found["DATASURFACE_SECRETS"] = SECRETS
     if authority:
         found["PGSSLROOTCERT"] = f"{CERTIFICATES}/ca.crt"
+    if releases is not None:
+        found["AWS_CONFIG_FILE"] = f"{_RELEASES}/config"
+        found["AWS_SHARED_CREDENTIALS_FILE"] = f"{_RELEASES}/credentials"
     return [{"name": name, "value": value} for name, value in sorted(found.items())]
 
 

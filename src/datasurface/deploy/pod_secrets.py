@@ -12,13 +12,14 @@ from datasurface.errors import ConfigurationError
 from datasurface.model.infrastructure import Credential
 from datasurface.model.kubernetes import Kubernetes
 from datasurface.model.secret_names import kubernetes_name
-from datasurface.model.secret_stores import KubernetesSecrets, StoreChoice, kind_of_store
+from datasurface.model.secret_stores import FileSecrets, KubernetesSecrets, StoreChoice, kind_of_store
 from datasurface.release.bind import replaced
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.needs import SystemJob, credentials_of, issued_credentials, system_credentials
 from datasurface.secrets.base import required_pieces
 
 __all__ = [
+    "SECRETS",
     "MountedSecret",
     "issues",
     "kubernetes_store",
@@ -29,6 +30,8 @@ __all__ = [
     "uses_files",
 ]
 
+SECRETS = "/var/run/datasurface/secrets"
+"""Where secrets are mounted, a folder for each credential."""
 _CLOUDS = frozenset({"aws", "azure"})
 _OPERATORS_KEYS = (("password", "password"), ("user", "username"))
 """How CloudNativePG names the keys of the Secret that it makes."""
@@ -91,18 +94,25 @@ def pod_platform(platform: PlatformSpec, kind: SystemJob | JobSpec) -> PlatformS
             "which no pod has",
             hint="leave context= out of the KubernetesSecrets of this environment",
         )
-    stores: tuple[StoreChoice, ...] = (store,) if kind is SystemJob.SECURITY and store is not None else ("files",)
+    stores: tuple[StoreChoice, ...] = ("files",)
+    if kind is SystemJob.SECURITY and store is not None:
+        stores = (FileSecrets(SECRETS, read_only=True), store)
     return replaced(platform, secrets=stores)
 
 
 def mounted_secrets(
     platform: PlatformSpec, kind: SystemJob | JobSpec, settings: Kubernetes
 ) -> tuple[MountedSecret, ...]:
-    """Return the Secrets that a pod mounts, sorted by credential: none where its identity or the API gives them."""
-    if not uses_files(platform) or (kind is SystemJob.SECURITY and kubernetes_store(platform) is not None):
+    """Return the Secrets that a pod mounts, sorted by credential: none where its identity gives them.
+
+    The job that issues passwords reads those by the API: what is mounted may be a minute old.
+    """
+    if not uses_files(platform):
         return ()
     issued = set(issued_credentials(platform))
-    return tuple([_mounted(platform, each, settings, issued=each in issued) for each in needed(platform, kind)])
+    fresh = issued if kind is SystemJob.SECURITY and kubernetes_store(platform) is not None else set[Credential]()
+    wanted = [credential for credential in needed(platform, kind) if credential not in fresh]
+    return tuple([_mounted(platform, each, settings, issued=each in issued) for each in wanted])
 
 
 def needed(platform: PlatformSpec, kind: SystemJob | JobSpec) -> tuple[Credential, ...]:

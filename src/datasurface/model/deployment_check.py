@@ -12,6 +12,9 @@ __all__ = ["deployment_problems"]
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A name of Kubernetes (RFC 1123)."""
 
+OBJECT = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""A longer name of Kubernetes (RFC 1123), such as a Secret's."""
+
 _TAKEN: Mapping[tuple[str, str], tuple[re.Pattern[str], str]] = {
     ("Airflow", "version"): (re.compile(r"3(\.\d{1,2}){0,2}|2\.11(\.\d{1,2})?"), '"3", or "2.11"'),
     ("Kubernetes", "image"): (
@@ -19,6 +22,14 @@ _TAKEN: Mapping[tuple[str, str], tuple[re.Pattern[str], str]] = {
         "an image by its digest: registry.example/datasurface@sha256:…",
     ),
     ("Kubernetes", "namespace"): (LABEL, "at most 63 small letters, digits and dashes"),
+    ("Kubernetes", "airflow_namespace"): (LABEL, "at most 63 small letters, digits and dashes"),
+    ("Kubernetes", "airflow_image"): (
+        re.compile(r"[a-z0-9][\w./:-]{0,200}@sha256:[0-9a-f]{64}"),
+        "an image by its digest: registry.example/airflow@sha256:…",
+    ),
+    ("Kubernetes", "version"): (re.compile(r"1\.\d{1,2}"), 'the first two numbers of a version: "1.34"'),
+    ("Kubernetes", "pull_secrets"): (OBJECT, "the names of Secrets: small letters, digits, dashes and dots"),
+    ("Kubernetes", "release_secret"): (OBJECT, "the name of a Secret: small letters, digits, dashes and dots"),
     ("Aws", "account"): (re.compile(r"\d{12}"), "the twelve digits of an account"),
     ("Aws", "region"): (re.compile(r"[a-z]{2}(-[a-z]{2,8}){1,3}-\d{1,2}"), 'a region such as "eu-central-1"'),
     ("Aws", "cluster"): (re.compile(r"[A-Za-z0-9][\w-]{0,99}"), "at most 100 letters, digits, dashes and underscores"),

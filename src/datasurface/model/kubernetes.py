@@ -45,6 +45,7 @@ class CloudNativePostgres(Noun):
         cpu: The CPUs of each server.
         memory: The memory of each server.
         backups: The `ObjectStore` of the Barman Cloud plug-in that backups go to; None for no backups.
+        backup_store: Where its bucket is.
     """
 
     cluster: str = field(kw_only=False)
@@ -56,6 +57,7 @@ class CloudNativePostgres(Noun):
     cpu: float = 2
     memory: str = "4Gi"
     backups: str | None = None
+    backup_store: Egress | None = None
 
 
 @noun
@@ -86,7 +88,9 @@ class Kubernetes(Deployment):
         parallelism: How many jobs run at once at most; the namespace's quota follows from it.
         egress: Where each container is, by its name, if its host does not tell.
         secret_store: Where the secret store is, with what issues its tokens; None if no pod asks one over the network.
-        release_store: Where the release store is; None if it needs no network.
+        release_store: Where the release store is; None if the environment follows none.
+        release_secret: The Secret with the files `credentials` and `config` of the AWS command line, for a release
+            store like S3 that no identity of the pod opens.
         api_server: Where the Kubernetes API is, for Airflow and for jobs that write secrets.
         dns: Where the name server is; None for the pods of `kube-system` labelled `k8s-app: kube-dns`.
         telemetry: Where metrics, traces and lineage are sent to.
@@ -98,7 +102,6 @@ class Kubernetes(Deployment):
         airflow_image: The image of Airflow, by digest; None for the chart's own.
         airflow_database: Where Airflow's own database is.
         log_days: For how many days Airflow keeps logs.
-        history_days: For how many days Airflow keeps its history.
     """
 
     image: str
@@ -108,6 +111,7 @@ class Kubernetes(Deployment):
     egress: Mapping[str, Egress] = EMPTY_MAPPING
     secret_store: Egress | None = None
     release_store: Egress | None = None
+    release_secret: str | None = None
     api_server: Egress | None = None
     dns: Egress | None = None
     telemetry: Egress | None = None
@@ -119,4 +123,3 @@ class Kubernetes(Deployment):
     airflow_image: str | None = None
     airflow_database: Egress | None = None
     log_days: int = 14
-    history_days: int = 90
