@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-15 test-slow test-all check bench clean
+.PHONY: demo test test-15 test-slow test-all check bench clean .airflow3 .airflow2
 
 demo: $(VENV)/.demo ## set everything up and run the main job on real data
 	$(BIN)/datasurface demo
@@ -18,7 +18,7 @@ test-15: $(VENV)/.dev ## what runs on a server, on PostgreSQL 15 (Debian's packa
 		tests/conformance/test_transformers.py tests/conformance/test_transformer_changes.py tests/property tests/crash \
 		tests/scenario/test_main_path.py tests/scenario/test_audit.py
 
-test-slow: $(VENV)/.dev ## the slow tests, on PostgreSQL 18 and 15; one by one, for some files take longer than all others
+test-slow: $(VENV)/.dev .airflow3 .airflow2 ## the slow tests, on PostgreSQL 18 and 15; one by one, for some files take longer than all others
 	DATASURFACE_TEST_SERVERS=18,15 $(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-all: test test-15 test-slow ## every test
@@ -45,6 +45,16 @@ $(VENV)/.dev: pyproject.toml $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
+# Airflow pins what DataSurface does not: each line of it lives in an environment of its own.
+.airflow3/.ready .airflow2/.ready: .airflow%/.ready: tests/requirements/airflow%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	$(@D)/bin/pip check
+	touch $@
+
+.airflow3: .airflow3/.ready ## a real Airflow 3 for the tests
+.airflow2: .airflow2/.ready ## a real Airflow 2.11 for the tests
+
 $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	touch $@
@@ -55,4 +65,4 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	touch $@
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .checkov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .checkov .airflow3 .airflow2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
