@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from datasurface.model.airflow import Airflow
+from datasurface.model.aws import AuroraCluster, AwsExistingNetwork, AwsNetwork, NodeGroup
 from datasurface.model.capture import ChangeCapture, Cron, External, MilestonedSource, Snapshot, Watermark
 from datasurface.model.check import AcceptedValues, Freshness, InRange, NotNull, RowCount, SqlCheck, Unique
 from datasurface.model.classification import (
@@ -131,6 +132,8 @@ from datasurface.model.types import (
 from datasurface.model.vocabulary import (
     Access,
     AssignStatus,
+    AwsEgress,
+    AwsIdentity,
     Cloud,
     Consistency,
     CredentialKind,
@@ -190,8 +193,13 @@ __all__ = [
     "Array",
     "Assign",
     "AssignStatus",
+    "AuroraCluster",
     "AuroraDatabase",
     "Aws",
+    "AwsEgress",
+    "AwsExistingNetwork",
+    "AwsIdentity",
+    "AwsNetwork",
     "AwsRole",
     "AwsSecrets",
     "AzureKeyVault",
@@ -262,6 +270,7 @@ __all__ = [
     "Map",
     "MilestonedSource",
     "MySQLDatabase",
+    "NodeGroup",
     "NotNull",
     "OnFailure",
     "OracleDatabase",

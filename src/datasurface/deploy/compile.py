@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from datasurface.deploy.base import Deployable, Learned
+from datasurface.deploy.outputs import read_outputs
 from datasurface.errors import ConfigurationError
 from datasurface.govern.report import Report
 from datasurface.runtime.folder import checked_folder
@@ -30,7 +31,7 @@ def deployable_of(
         environment: The environment's name; None for the model as it is.
         environ: The variables of the process.
         learned: A JSON file: by platform and stream, `seconds` and `memory` in bytes.
-        outputs: A JSON file: names and values.
+        outputs: A JSON file: names and values, or what `aws cloudformation describe-stacks` prints.
 
     Raises:
         ModelLoadError: the folder holds no model that can be loaded.
@@ -64,10 +65,10 @@ def _learned(path: Path) -> dict[str, dict[str, Learned]]:
 
 
 def _outputs(path: Path) -> dict[str, str]:
-    document = _document(path)
-    if not all(isinstance(value, str) for value in document.values()):
-        raise _not_understood(path, "names and texts")
-    return document
+    try:
+        return read_outputs(path.read_text(encoding="utf-8"), source=str(path))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -9,6 +9,8 @@ __all__ = [
     "ENUMERATIONS",
     "Access",
     "AssignStatus",
+    "AwsEgress",
+    "AwsIdentity",
     "Cloud",
     "Consistency",
     "CredentialKind",
@@ -119,6 +121,20 @@ class TaskKind(StrEnum):
     POD = "pod"
 
 
+class AwsIdentity(StrEnum):
+    """How pods take on roles of AWS: by EKS Pod Identity, or by their service accounts (IRSA)."""
+
+    POD_IDENTITY = "pod_identity"
+    IRSA = "irsa"
+
+
+class AwsEgress(StrEnum):
+    """How a private network reaches what is outside: through NAT gateways, or not at all."""
+
+    NAT = "nat"
+    NONE = "none"
+
+
 class OutputMode(StrEnum):
     """What a transformer writes: whole tables, or the changes of them."""
 
@@ -131,6 +147,8 @@ ENUMERATIONS: dict[str, type[enum.Enum]] = {
     for cls in (
         Access,
         AssignStatus,
+        AwsEgress,
+        AwsIdentity,
         Cloud,
         Consistency,
         CredentialKind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from datasurface.cli.deploy.aws import command as aws
 from datasurface.cli.deploy.learn import learn
 from datasurface.cli.deploy.target import target_command
 from datasurface.deploy.base import target_names
@@ -34,3 +35,6 @@ def command() -> None:
 
 
 command.add_command(learn)
+
+
+command.add_command(aws)

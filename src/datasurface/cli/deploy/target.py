@@ -24,7 +24,11 @@ def target_command(name: str) -> click.Command:
     @click.option("--check", "check_only", is_flag=True, help="Write nothing; exit with 1 if the folder differs.")
     @click.option("--force", is_flag=True, help="Overwrite files that were changed by hand, too.")
     @click.option("--learned", type=_FILE, help="What the ledger tells of durations and memory, as JSON.")
-    @click.option("--outputs", type=_FILE, help="What another target's tools have said, as JSON.")
+    @click.option(
+        "--outputs",
+        type=_FILE,
+        help="What another target's tools have said, as JSON, such as `aws cloudformation describe-stacks`.",
+    )
     @json_option
     @model_options
     def command(

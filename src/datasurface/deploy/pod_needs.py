@@ -1,0 +1,55 @@
+"""Everything that may run at once: what nodes and quotas are sized by."""
+
+from __future__ import annotations
+
+from datasurface.deploy.base import Deployable
+from datasurface.deploy.packing import PodNeed
+from datasurface.deploy.pod import Need
+from datasurface.deploy.requests import request_of
+from datasurface.model.airflow import Airflow
+from datasurface.model.kubernetes import Kubernetes
+from datasurface.release.needs import SystemJob
+
+__all__ = ["AIRFLOW", "CLUSTER", "pod_needs", "system_need"]
+
+_SYSTEM = Need(cpu=250, memory=768)
+_PARALLELISM = 16
+AIRFLOW = (
+    PodNeed(name="airflow api server", cpu=500, memory=2048),
+    PodNeed(name="airflow DAG processor", cpu=500, memory=1024),
+    PodNeed(name="airflow scheduler", cpu=1000, memory=2048),
+    PodNeed(name="airflow triggerer", cpu=250, memory=1024),
+)
+"""What Airflow itself asks for: about what its own documentation calls small."""
+CLUSTER = (
+    PodNeed(name="coredns", cpu=100, memory=70, count=2),
+    PodNeed(name="ebs-csi-controller", cpu=60, memory=240, count=2),
+)
+"""What add-ons of the cluster ask for besides what runs on every node."""
+
+
+def system_need(_kind: SystemJob) -> Need:
+    """Return what the pod of a system job asks for."""
+    return _SYSTEM
+
+
+def pod_needs(deployable: Deployable) -> tuple[PodNeed, ...]:
+    """Return the pods that may run at once, sorted by name: the largest jobs, as many as may run, and what starts them.
+
+    Every job stands in it that is larger than all that run beside the largest ones: one that fits on no node is seen.
+    """
+    settings = deployable.find(Kubernetes)
+    slots = settings.parallelism if settings is not None else _PARALLELISM
+    jobs: list[PodNeed] = []
+    for platform in deployable.platforms:
+        for job in platform.jobs:
+            need = request_of(deployable, platform, job)
+            jobs.append(PodNeed(name=f"{platform.name}.{job.stream}", cpu=need.cpu, memory=need.memory))
+        jobs += [
+            PodNeed(name=f"{platform.name}.ds-{kind}", cpu=_SYSTEM.cpu, memory=_SYSTEM.memory) for kind in SystemJob
+        ]
+    by_memory = sorted(jobs, key=lambda each: (-each.memory, -each.cpu, each.name))[:slots]
+    by_cpu = sorted(jobs, key=lambda each: (-each.cpu, -each.memory, each.name))[:1]
+    around = AIRFLOW if deployable.find(Airflow) is not None else ()
+    found = {each.name: each for each in (*by_memory, *by_cpu, *around, *CLUSTER)}
+    return tuple([found[name] for name in sorted(found)])
