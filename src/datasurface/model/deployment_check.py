@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from datasurface.model.deployment import Deployment
+from datasurface.model.aws_check import aws_problems
+from datasurface.model.deployment import Aws, Deployment
 
 __all__ = ["deployment_problems"]
 
@@ -32,6 +33,19 @@ _TAKEN: Mapping[tuple[str, str], tuple[re.Pattern[str], str]] = {
     ("Kubernetes", "release_secret"): (OBJECT, "the name of a Secret: small letters, digits, dashes and dots"),
     ("Aws", "account"): (re.compile(r"\d{12}"), "the twelve digits of an account"),
     ("Aws", "region"): (re.compile(r"[a-z]{2}(-[a-z]{2,8}){1,3}-\d{1,2}"), 'a region such as "eu-central-1"'),
+    ("Aws", "kubernetes"): (re.compile(r"1\.\d{2}"), 'a version such as "1.35"'),
+    ("Aws", "database_groups"): (re.compile(r"sg-[0-9a-f]{8,17}(:\d{1,5})?"), '"sg-…", or with a port "sg-…:1433"'),
+    ("Aws", "create_roles"): (re.compile(r"[\w+=,.@-]{1,64}"), "a role's name, without account and path"),
+    ("Aws", "admins"): (
+        re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,128}"),
+        "the ARN of a role or user, not of a session",
+    ),
+    ("Aws", "api_access"): (
+        re.compile(r"(?!0\.0\.0\.0/)\d{1,3}(\.\d{1,3}){3}/\d{1,2}"),
+        'networks such as "203.0.113.0/24", and not all of them',
+    ),
+    ("Aws", "alarms_to"): (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "mail addresses"),
+    ("Aws", "expires"): (re.compile(r"\d{4}-[01]\d-[0-3]\d"), "a day such as 2026-12-31"),
     ("Aws", "cluster"): (re.compile(r"[A-Za-z0-9][\w-]{0,99}"), "at most 100 letters, digits, dashes and underscores"),
 }
 """Texts by noun and field; of a sequence, each of its texts."""
@@ -44,6 +58,8 @@ def deployment_problems(deployment: Deployment) -> Iterator[str]:
         for value in _texts(getattr(deployment, name)) if noun == kind else ():
             if not takes.fullmatch(value):
                 yield f"{name}={value!r}: it takes {words}"
+    if isinstance(deployment, Aws):
+        yield from aws_problems(deployment)
 
 
 def _texts(value: str | Sequence[str] | None) -> Sequence[str]:

@@ -241,7 +241,7 @@ def required_actions(stacks: Iterable[Stack]) -> dict[str, tuple[str, ...]]:
     """Return the actions that each stack takes, sorted, by the stack's key."""
     found: dict[str, tuple[str, ...]] = {}
     for stack in stacks:
-        actions = set(ALWAYS)
+        actions: set[str] = set(ALWAYS)
         for resource in stack.document["Resources"].values():
             actions.update(ACTIONS[resource["Type"]])
         if not stack.direct:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, Tags, ec2, efs, eks, iam
 
@@ -68,7 +69,7 @@ def _add_cluster(stack: StackBuilder) -> eks.Cluster:
     logs = add_log_group(stack, "ControlPlaneLogs", f"/aws/eks/{names.cluster}/cluster")
     trust = service_trust(ground, "eks.amazonaws.com")
     role = add_role(stack, "ClusterRole", names.role("cluster"), trust, managed=("AmazonEKSClusterPolicy",))
-    access = {"PublicAccessCidrs": list(settings.api_access)} if settings.api_access else {}
+    access: dict[str, Any] = {"PublicAccessCidrs": list(settings.api_access)} if settings.api_access else {}
     made: eks.Cluster = stack.add(
         eks.Cluster(
             "Cluster",
@@ -107,7 +108,7 @@ def _add_on(stack: StackBuilder, made: eks.Cluster, name: str, after: list[str])
     """Add an add-on, with a role of its own if it calls AWS; return its title."""
     title = "".join(part.capitalize() for part in name.split("-"))
     account, policy, configuration = ADD_ONS[name]
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     if account is not None and policy is not None:
         trust = _add_on_trust(stack)
         role = add_role(stack, f"{title}Role", stack.ground.names.role(name), trust, managed=(policy,))

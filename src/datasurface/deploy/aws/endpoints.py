@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from troposphere import Ref, Sub, Tags, ec2
 
@@ -52,7 +53,7 @@ def add_endpoints(
     )
     storage = stack.ground.settings.shared_storage
     for service in interface_services(everything=everything, shared_storage=storage):
-        own = {"PolicyDocument": _own_account(stack)} if service in _OWN_ACCOUNT_ONLY else {}
+        own: dict[str, Any] = {"PolicyDocument": _own_account(stack)} if service in _OWN_ACCOUNT_ONLY else {}
         stack.add(
             ec2.VPCEndpoint(
                 "".join(part.capitalize() for part in service.replace("-", ".").split(".")) + "Endpoint",

@@ -6,6 +6,7 @@ The first three quarters of its addresses are the nodes' subnets; the last holds
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from typing import Any
 
 from troposphere import GetAtt, GetAZs, Ref, Select, Sub, Tags, ec2
 
@@ -130,7 +131,7 @@ def _add_nat(stack: StackBuilder, vpc: ec2.VPC, made: AwsNetwork, tables: list[e
     internet = stack.add(ec2.InternetGateway("Internet"))
     attached = stack.add(ec2.VPCGatewayAttachment("InternetOfVpc", VpcId=Ref(vpc), InternetGatewayId=Ref(internet)))
     public = stack.add(ec2.RouteTable("PublicRoutes", VpcId=Ref(vpc)))
-    everywhere = {"DestinationCidrBlock": "0.0.0.0/0"}
+    everywhere: dict[str, Any] = {"DestinationCidrBlock": "0.0.0.0/0"}
     stack.add(
         ec2.Route(
             "PublicRoute", RouteTableId=Ref(public), GatewayId=Ref(internet), DependsOn=[attached.title], **everywhere

@@ -153,7 +153,8 @@ def _snapshot(ground: Ground, properties: Mapping[str, Any]) -> Remainder:
             (
                 f"aws rds describe-db-cluster-snapshots --region {region} --db-cluster-identifier {cluster}"
                 " --snapshot-type manual --query 'DBClusterSnapshots[].DBClusterSnapshotIdentifier' --output text"
-                f" | xargs -r -n 1 aws rds delete-db-cluster-snapshot --region {region} --db-cluster-snapshot-identifier"
+                f" | xargs -r -n 1 aws rds delete-db-cluster-snapshot --region {region}"
+                " --db-cluster-snapshot-identifier"
             ),
         ),
     )

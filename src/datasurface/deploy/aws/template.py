@@ -70,7 +70,7 @@ class StackBuilder:
 
     def add(self, resource: AWSObject) -> Any:
         """Add a resource and return it."""
-        if resource.resource_type.startswith("AWS::IAM::"):
+        if (resource.resource_type or "").startswith("AWS::IAM::"):
             self.capabilities.add(CAPABILITY_NAMED_IAM)
         return self.template.add_resource(resource)
 
@@ -122,5 +122,6 @@ def _tag(resource: AWSObject, tags: Mapping[str, str]) -> None:
     if kind[0] is dict:
         resource.properties[name] = {**tags, **(own or {})}
         return
-    known = {tag["Key"]: tag["Value"] for tag in own.tags} if isinstance(own, Tags) else {}
+    given: list[Any] = own.tags if isinstance(own, Tags) else []
+    known = {tag["Key"]: tag["Value"] for tag in given}
     resource.properties[name] = Tags(dict(sorted({**tags, **known}.items())))
