@@ -18,7 +18,7 @@ from datasurface.deploy.kubernetes.postgres import postgres
 from datasurface.deploy.kubernetes.quota import priorities, quotas
 from datasurface.deploy.pod import Document
 
-__all__ = ["TARGET", "KubernetesTarget"]
+__all__ = ["TARGET", "KubernetesTarget", "objects"]
 
 _FILES: tuple[tuple[str, str, Callable[[Cluster], list[Document]]], ...] = (
     ("00-namespaces.yaml", "Namespaces", namespaces),
@@ -56,6 +56,15 @@ class KubernetesTarget:
 
 
 TARGET = KubernetesTarget()
+
+
+def objects(cluster: Cluster) -> list[Document]:
+    """Return all objects of the manifests, in the order in which they are applied.
+
+    Raises:
+        ConfigurationError: as `files`.
+    """
+    return [document for _, _, make in _FILES for document in make(cluster)]
 
 
 def _manifests(cluster: Cluster) -> Iterator[GeneratedFile]:
