@@ -88,11 +88,14 @@ class Metadata:
     def wait_for_runs(self, dag: str, number: int, kind: str = "", seconds: float = 90) -> list[tuple[str, str, str]]:
         """Wait until a DAG has so many runs that have ended (of a kind), and return those."""
 
-        def ended() -> list[tuple[str, str, str]]:
-            return [run for run in self.runs(dag) if run[2] in ENDED and kind in ("", run[1])]
+        found: list[tuple[str, str, str]] = []
 
-        self.until(lambda: len(ended()) >= number, seconds, f"{number} ended runs of {dag}")
-        return ended()
+        def ended() -> bool:
+            found[:] = [run for run in self.runs(dag) if run[2] in ENDED and kind in ("", run[1])]
+            return len(found) >= number
+
+        self.until(ended, seconds, f"{number} ended runs of {dag}")
+        return found
 
     def wait_for_process(self, dag: str, run: str, task: str, seconds: float = 60) -> int:
         """Wait until a task runs, and return the process that runs it."""
