@@ -27,6 +27,8 @@ VERBS: dict[str, str] = {
     "query": "query",
     "plan": "plan",
     "apply": "apply",
+    "release": "release",
+    "rollback": "rollback",
     "run": "run",
     "job": "job",
     "status": "status",

@@ -26,7 +26,7 @@ from datasurface.secrets.masking import masked
 
 __all__ = ["command"]
 
-_KINDS = ("security", "retention", "audit")
+_KINDS = ("apply", "security", "retention", "audit")
 _INTERRUPTED = 130
 
 
@@ -64,14 +64,16 @@ def command(*, session: Session, streams: tuple[str, ...], path: Path, system: s
     process and its connections; one that fails does not stop the others. Killed at any moment it leaves nothing to
     repair; SIGTERM lets the batch that runs end, and begins no other.
 
-    With --system it does one of the system's jobs instead: brings `security` up to date, forgets what is over the time
-    of `retention`, or does an `audit` of all streams.
+    With --system it does one of the system's jobs instead: `apply` brings the release that the environment's rule
+    selects, as `datasurface release follow --once` does; `security` brings access up to date; `retention` forgets what
+    is over its time; `audit` audits all streams.
 
     \b
     Exit codes; of several streams the worst: 1, then 75, then 0, then 99
-      0   something changed, or a first load was merged; an audit found no row wrong
+      0   something changed, or a first load was merged; an audit found no row wrong; a release became
+          active
       1   failed, and stays so until somebody does something: a wrong row, a missing table or secret,
-          code that fails, a parked batch
+          code that fails, a parked batch, a release that is pending
       2   called wrongly, or the platform file cannot be read
       75  failed, and may pass by itself: try again. A database out of reach, a stream that another
           run holds, a release that is not active yet, a stop before the batch began

@@ -28,7 +28,12 @@ def command(*, session: Session, platform_name: str | None, as_json: bool) -> in
 
     \b
     --json prints one document with the key platforms: a list with, for each platform,
-      platform, container, release_wanted, release_active, activated_at, up_to_date
+      platform, container, release_wanted (what the environment's rule selected at the last look;
+                without a rule that of the model folder), release_model (that of the model folder),
+                release_active, activated_at, up_to_date
+      release   rule, store, looked_at, look_error, wanted_ref, wanted_commit, wanted_since, active_ref,
+                active_commit, activated_by, activated_how; pending: null, or digest, ref, reason, since,
+                tried_at, tries; pin: null, or at, who, left, left_ref, to
       embedded  its embedded server: container, databases, folder, state, host, port, pid, version
       streams   a list with, for each stream: stream, state, batch, started_at, finished_at, read_at,
                 rows, rows_read, inserted, updated, deleted, every, next_due, behind_seconds,
@@ -55,13 +60,47 @@ def _print(platform: PlatformStatus) -> None:
         click.echo(f"  embedded server: {server.state}, {where}{server.folder}")
     if platform.active is None:
         click.secho("  nothing is active: run `datasurface apply`", fg="yellow")
+    else:
+        click.echo(f"  {_active(platform)}")
+    _tell_standing(platform)
+    if platform.active is None:
         return
-    click.echo(f"  release {platform.active[:12]}, active since {moment(platform.activated_at)}")
-    if platform.active != platform.wanted:
-        click.secho(f"  the model folder has moved on ({platform.wanted[:12]}): see `datasurface plan`", fg="yellow")
     print_table(_COLUMNS, [_row(stream) for stream in platform.streams])
     for stream in platform.streams:
         _remark(stream)
+
+
+def _active(platform: PlatformStatus) -> str:
+    activation = platform.standing.known.activation
+    of = f" ({activation.origin.label})" if activation and activation.origin.label else ""
+    by = f" by {activation.origin.who}, {activation.origin.how}" if activation else ""
+    return f"release {(platform.active or '')[:12]}{of}, active since {moment(platform.activated_at)}{by}"
+
+
+def _tell_standing(platform: PlatformStatus) -> None:
+    """Say which release is wanted, and why it is not the active one."""
+    standing, following = platform.standing, platform.standing.known.following
+    if standing.rule is None:
+        if platform.active is not None and platform.active != standing.model:
+            moved = f"the model folder has moved on ({(standing.model or '')[:12]}): see `datasurface plan`"
+            click.secho(f"  {moved}", fg="yellow")
+        return
+    seen = following.seen
+    when = f"last look {moment(seen.at)}" if seen else "never looked: run `datasurface release follow`"
+    click.echo(f"  follows {standing.rule} in {standing.store}, {when}")
+    if seen and seen.error:
+        click.secho(f"  the release store is out of reach: {seen.error}", fg="yellow")
+    if seen and seen.ref and seen.digest != platform.active:
+        click.echo(f"  wanted: {seen.ref} ({(seen.digest or 'not built yet')[:12]}) since {moment(seen.since)}")
+    elif seen and not seen.ref and not seen.error:
+        click.secho("  wanted: the rule selects nothing", fg="yellow")
+    if following.pending:
+        pending = following.pending
+        times = f"{pending.tries} tr{'y' if pending.tries == 1 else 'ies'} since {moment(pending.since)}"
+        click.secho(f"  pending: {pending.ref}, {times}: {pending.reason}", fg="yellow")
+    if following.pin:
+        pin = following.pin
+        click.secho(f"  pinned since {moment(pin.at)} by {pin.who}: {pin.left[:12]} does not come back", fg="yellow")
 
 
 def _row(status: StreamStatus) -> tuple[object, ...]:

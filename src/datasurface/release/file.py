@@ -36,6 +36,7 @@ __all__ = [
     "read_ecosystem",
     "read_job",
     "read_platform",
+    "reading",
     "write_records",
     "write_release",
 ]
@@ -152,7 +153,7 @@ def open_release(path: Path) -> Engine:
     if not path.is_file():
         raise StoreError(f"no release file {path}", hint="run `datasurface build`")
     engine = create_engine("sqlite://", creator=lambda: _opened(path), poolclass=NullPool)
-    with _reading(path), engine.connect() as connection:
+    with reading(path), engine.connect() as connection:
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         if version != FORMAT:
             raise StoreError(
@@ -214,12 +215,12 @@ def read_platform(path: Path, platform: str) -> PlatformSpec | None:
 @contextmanager
 def _connection(path: Path) -> Iterator[Connection]:
     engine = open_release(path)
-    with _reading(path), engine.connect() as connection:
+    with reading(path), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Tell what goes wrong in the database as what it means: the file is damaged or no release."""
     try:
         yield

@@ -13,7 +13,7 @@ from datasurface.errors import ModelCallError, StoreError
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.release.archive import ArchivePart, archive, archived_datasets
 from datasurface.release.compile import release_digest
-from datasurface.release.file import open_release, read_platform
+from datasurface.release.file import open_release, read_platform, reading
 from datasurface.release.job import PlatformSpec
 from datasurface.release.tables import TABLES, DocumentRow, FindingRow, ReleaseRow
 
@@ -49,7 +49,8 @@ class Released:
         wanted = archived_datasets(platform)
         if not wanted:
             return
-        with open_release(self.path).connect() as connection:
+        engine = open_release(self.path)
+        with reading(self.path), engine.connect() as connection:
             rows = (
                 (table, dict(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
                 for table in TABLES
@@ -65,10 +66,12 @@ def read_released(path: Path) -> Released:
     Raises:
         StoreError: there is no such file, it is damaged or changed, or another version of DataSurface made it.
     """
-    with open_release(path).connect() as connection:
-        row = connection.execute(select(ReleaseRow)).one()[0]
+    engine = open_release(path)
+    with reading(path), engine.connect() as connection:
+        row = connection.execute(select(ReleaseRow.digest, ReleaseRow.ecosystem, ReleaseRow.environment)).one()
         documents = connection.execute(select(DocumentRow.kind, DocumentRow.name, DocumentRow.content)).all()
-        found = connection.execute(select(FindingRow).where(FindingRow.severity == "error")).scalars()
+        columns = select(FindingRow.code, FindingRow.path, FindingRow.message)
+        found = connection.execute(columns.where(FindingRow.severity == "error"))
         errors = tuple([f"{f.code} {f.path}: {f.message}" for f in found])
     models = [document.content for document in documents if document.kind == "model"]
     names = sorted(document.name for document in documents if document.kind == "platform")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from datasurface.errors import DataSurfaceError
 from datasurface.graph.build import build_graph
@@ -18,11 +19,16 @@ from datasurface.runtime.code_logs import last_log, logs_of
 from datasurface.runtime.embedded import embedded_of
 from datasurface.runtime.facts import PlatformFacts, read_facts
 from datasurface.runtime.folder import ModelFolder, unknown_stream
+from datasurface.runtime.releases.standing import ReleaseStanding, release_standing
+from datasurface.runtime.releases.waiting import waiting_sentences
 from datasurface.runtime.status import StreamStatus, every_text, stream_status
+from datasurface.store.ledger import BatchState, history_of
 
 __all__ = ["Explanation", "explain", "now_sentences"]
 
 _PATIENCE = 60.0
+_COUNTED = 50
+"""How many batches of a stream are looked at for failures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,8 @@ def explain(model: ModelFolder, stream: str) -> list[Explanation]:
     found: list[Explanation] = []
     known: set[str] = set()
     for spec in model.platforms:
-        facts = _facts(model, spec)
+        look = _look(model, spec, stream)
+        facts = look.facts
         wanted = spec.job(stream)
         active = facts.spec.job(stream) if facts and facts.spec else None
         job = active or wanted
@@ -79,7 +86,7 @@ def explain(model: ModelFolder, stream: str) -> list[Explanation]:
                 stream=stream,
                 exists=tuple(_why(model, facts if active else None, spec.name, stream)),
                 reads=tuple(_reads(job)),
-                now=(*_waits(job, facts), *_now(model, spec, job, status, wanted=wanted is not None)),
+                now=(*_waits(job, facts), *_now(model, spec, job, status, look, wanted=wanted is not None)),
                 status=status,
             )
         )
@@ -111,12 +118,19 @@ def _not_run(model: ModelFolder, stream: str) -> list[Explanation]:
     return []
 
 
-def now_sentences(status: StreamStatus) -> Iterator[str]:
-    """Yield why a stream of the active release runs or does not run."""
+def now_sentences(status: StreamStatus, *, failures: int = 0, idle: float | None = None) -> Iterator[str]:
+    """Yield why a stream of the active release runs or does not run.
+
+    Args:
+        status: Where it stands.
+        failures: How many of its newest batches failed, one after the other.
+        idle: Seconds since a batch of any stream of the platform began; None if none ever did.
+    """
     facts = status.facts
     last = facts.last
     if facts.running:
-        yield f"it runs now: {facts.owner} holds it, last heard of {facts.silent or 0:.0f} s ago"
+        since = f" since {facts.held_since:%Y-%m-%d %H:%M:%SZ}" if facts.held_since else ""
+        yield f"it runs now: {facts.owner} holds it{since}, last heard of {facts.silent or 0:.0f} s ago"
         return
     if facts.stale:
         yield f"{facts.owner} held it and has been silent for {facts.silent or 0:.0f} s: the next run takes it over"
@@ -127,14 +141,16 @@ def now_sentences(status: StreamStatus) -> Iterator[str]:
         yield f"look at the source; then `datasurface accept {facts.stream}`, or the next run reads anew"
     elif facts.state in {"failed", "abandoned"}:
         yield f"batch {last.batch_id} was {last.state.value} at {last.finished_at:%Y-%m-%d %H:%M:%SZ}: {last.error}"
+        if failures > 1:
+            yield f"its last {failures} batches failed"
     elif facts.state == "waiting":
         yield f"batch {last.batch_id} is read and waits to be merged{f': {last.error}' if last.error else ''}"
     elif facts.state == "interrupted":
         yield f"batch {last.batch_id} was interrupted; the next run begins it again"
-    yield _due(status)
+    yield _due(status, idle)
 
 
-def _due(status: StreamStatus) -> str:
+def _due(status: StreamStatus, idle: float | None) -> str:
     if status.next_due is None:
         if status.every == "on change":
             return "it runs when its inputs have changed"
@@ -142,19 +158,60 @@ def _due(status: StreamStatus) -> str:
             return "it runs only when something outside asks for it: `datasurface run --once --stream`"
         return f"its schedule {status.every!r} cannot be followed here; see `datasurface doctor`"
     if status.overdue > _PATIENCE:
-        return f"it has been due for {status.overdue:.0f} s: no `datasurface run` follows the schedule, or all are busy"
+        return f"it has been due for {status.overdue:.0f} s: {_scheduler(idle)}"
     if status.overdue > 0:
         return "it is due now"
     return f"it is not due before {status.next_due:%Y-%m-%d %H:%M:%SZ}"
 
 
-def _facts(model: ModelFolder, spec: PlatformSpec) -> PlatformFacts | None:
-    """Read a platform's tables; None for an embedded one that was never made, which is not made for a question."""
+def _scheduler(idle: float | None) -> str:
+    """Return what the ledger tells of whoever starts batches, the local scheduler or another."""
+    if idle is None:
+        return "no scheduler has ever started a batch on this platform: is `datasurface run`, or its DAG, on?"
+    if idle > _PATIENCE:
+        return (
+            f"no scheduler has started a batch of any stream for {idle:.0f} s: `datasurface run`, or Airflow, is down"
+        )
+    return "a scheduler starts other streams: all its workers are busy, or it does not follow this one (is its DAG on?)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What a platform's tables say.
+
+    Attributes:
+        facts: None for an embedded platform that was never made.
+        standing: Which release is wanted, and why it is not active.
+        failures: How many of the stream's newest batches failed, one after the other.
+    """
+
+    facts: PlatformFacts | None
+    standing: ReleaseStanding
+    failures: int
+
+    @property
+    def idle(self) -> float | None:
+        """Seconds since a batch of any stream began; None if none ever did."""
+        if self.facts is None:
+            return None
+        began = [stream.last.started_at for stream in self.facts.streams.values() if stream.last is not None]
+        return max(0.0, (self.facts.now - max(began)).total_seconds()) if began else None
+
+
+def _look(model: ModelFolder, spec: PlatformSpec, stream: str) -> _Look:
+    """Read a platform's tables; an embedded one that was never made is not made for a question."""
     embedded = embedded_of(model, spec.container)
     if embedded is not None and not embedded.made:
-        return None
+        return _Look(facts=None, standing=release_standing(spec, model.release.digest, None), failures=0)
     with model.open_one(spec) as running:
-        return read_facts(running)
+        facts = read_facts(running)
+        standing = release_standing(spec, model.release.digest, running)
+        if not standing.known.enrolled:
+            return _Look(facts=facts, standing=standing, failures=0)
+        with running.reading() as connection:
+            newest = history_of(connection, running.schema, stream, _COUNTED)
+    failed = list(takewhile(lambda batch: batch.state is BatchState.FAILED, newest))
+    return _Look(facts=facts, standing=standing, failures=len(failed))
 
 
 def _why(model: ModelFolder, facts: PlatformFacts | None, platform: str, stream: str) -> list[str]:
@@ -203,19 +260,24 @@ def _waits(job: JobSpec, facts: PlatformFacts | None) -> Iterator[str]:
 
 
 def _now(
-    model: ModelFolder, spec: PlatformSpec, job: JobSpec, status: StreamStatus | None, *, wanted: bool
+    model: ModelFolder, spec: PlatformSpec, job: JobSpec, status: StreamStatus | None, look: _Look, *, wanted: bool
 ) -> Iterator[str]:
     if status is None:
-        yield "it is not in the active release: run `datasurface apply`"
+        active = look.standing.known.active
+        first = f"it is not in the active release {active[:12]}" if active else "no release is active"
+        reasons = list(waiting_sentences(look.standing))
+        yield f"{first}: {reasons[0]}" if look.standing.rule is None else first
+        yield from reasons if look.standing.rule is not None else ()
     if not wanted:
-        yield "the model folder no longer asks for it: the next `datasurface apply` ends it"
+        what = "the next release" if look.standing.rule is not None else "the next `datasurface apply`"
+        yield f"the model folder no longer asks for it: {what} ends it"
     if not isinstance(job.source, EmbeddedPostgres):
         try:
             model.secrets(spec).find(job.credential)
         except DataSurfaceError as error:
             yield f"its source cannot be logged in to from here: {error.message}"
     if status is not None:
-        yield from now_sentences(status)
+        yield from now_sentences(status, failures=look.failures, idle=look.idle)
     elif isinstance(job.capture.every, Changed):
         yield "it runs when its inputs have changed"
     elif isinstance(job.capture.every, External):

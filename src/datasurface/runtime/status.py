@@ -11,6 +11,7 @@ from datasurface.release.job import Changed, JobSpec
 from datasurface.runtime.embedded import EmbeddedServer, embedded_of
 from datasurface.runtime.facts import PlatformFacts, StreamFacts, read_facts
 from datasurface.runtime.folder import ModelFolder
+from datasurface.runtime.releases.standing import ReleaseStanding, release_standing
 from datasurface.runtime.schedule import next_due, offset
 
 __all__ = ["PlatformStatus", "StreamStatus", "due_at", "every_text", "platform_status", "stream_status"]
@@ -67,7 +68,7 @@ class PlatformStatus:
         platform: Its name.
         container: Its merge database in words.
         embedded: Its embedded server; None if the database is no embedded one.
-        wanted: The digest of the model in its folder.
+        standing: Where it stands between the release that is wanted and the active one.
         active: The digest of the active release; None if nothing is active.
         streams: The streams of the active release, sorted by name.
     """
@@ -75,7 +76,7 @@ class PlatformStatus:
     platform: str
     container: str
     embedded: EmbeddedServer | None
-    wanted: str
+    standing: ReleaseStanding
     active: str | None
     activated_at: datetime | None
     streams: tuple[StreamStatus, ...]
@@ -86,10 +87,12 @@ class PlatformStatus:
             "platform": self.platform,
             "container": self.container,
             "embedded": self.embedded.to_json() if self.embedded else None,
-            "release_wanted": self.wanted,
+            "release_wanted": self.standing.wanted,
+            "release_model": self.standing.model,
             "release_active": self.active,
             "activated_at": _iso(self.activated_at),
-            "up_to_date": self.active == self.wanted,
+            "up_to_date": self.active == self.standing.wanted,
+            "release": self.standing.to_json(),
             "streams": [stream.to_json() for stream in self.streams],
         }
 
@@ -103,17 +106,18 @@ def platform_status(model: ModelFolder) -> list[PlatformStatus]:
     found = []
     for spec in model.platforms:
         embedded = embedded_of(model, spec.container)
-        facts = None
+        facts, standing = None, release_standing(spec, model.release.digest, None)
         if embedded is None or embedded.made:
             with model.open_one(spec) as running:
                 facts = read_facts(running)
+                standing = release_standing(spec, model.release.digest, running)
             embedded = embedded_of(model, spec.container)
         found.append(
             PlatformStatus(
                 platform=spec.name,
                 container=spec.container.label(),
                 embedded=embedded,
-                wanted=model.release.digest,
+                standing=standing,
                 active=facts.active if facts else None,
                 activated_at=facts.activated_at if facts else None,
                 streams=_streams(facts) if facts else (),

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from datasurface.release.job import PlatformSpec
 from datasurface.release.needs import SystemJob
+from datasurface.runtime.apply import this_user
 from datasurface.runtime.audit import ModelAudit, audit_platform
 from datasurface.runtime.platform import RunningPlatform, open_platform
+from datasurface.runtime.releases.follow import follow_once
 from datasurface.runtime.retention import keep_tidy
 from datasurface.runtime.security import open_access
 from datasurface.runtime.verdict import Verdict, verdict_of_error, worst
@@ -44,8 +46,17 @@ def run_system(kind: SystemJob, platform: PlatformSpec, folder: Path, environ: M
     Raises:
         DataSurfaceError: the platform cannot be opened, nothing is active, or the job cannot go on.
     """
+    if kind is SystemJob.APPLY:
+        return _apply(platform, folder, environ)
     with open_platform(platform, folder, environ) as running:
         return _WORKS[kind](running)
+
+
+def _apply(platform: PlatformSpec, folder: Path, environ: Mapping[str, str]) -> SystemResult:
+    """Bring the platform to the release that its rule selects; one that has to wait is a failure until it is active."""
+    followed = follow_once(platform, folder, environ, who=this_user())
+    error = "" if followed.state in {"applied", "current", "nothing", "pinned"} else followed.reason
+    return SystemResult(verdict=Verdict(followed.exit_code), error=error, told=followed.to_json())
 
 
 def _security(running: RunningPlatform) -> SystemResult:

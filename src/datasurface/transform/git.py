@@ -12,8 +12,9 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from datasurface.secrets.base import Secret
 from datasurface.secrets.masking import masked, remember
 from datasurface.transform.fetched import fetched
 
-__all__ = ["Checkout", "GitSource", "address_of", "checkout"]
+__all__ = ["Checkout", "GitSource", "address_of", "checkout", "remote_refs"]
 
 _PASSED_ON = re.compile(
     r"(HOME|PATH|LANG|LC_ALL|USER|LOGNAME|SSH_AUTH_SOCK|(SSL|CURL)_\w+|GIT_SSL_\w+|\w+_proxy)\Z", re.IGNORECASE
@@ -32,6 +33,8 @@ _PASSED_ON = re.compile(
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 _RELEASE = re.compile(r"[^\s~^:?*\[\\\-][^\s~^:?*\[\\]*\Z")
 _SECONDS = 600
+_LAYOUT = 2
+"""Rises when what is kept of a repository changes."""
 _PASSING = re.compile(
     r"could not resolve|couldn't resolve|failed to connect|couldn't connect|timed out|connection (reset|refused|closed)"
     r"|early eof|hung up|returned error: 5\d\d|network is unreachable|temporary failure",
@@ -60,10 +63,11 @@ class GitSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """The files of a repository at one commit."""
+    """The files of a repository at one commit, and when it was made."""
 
     files: Path
     commit: str
+    committed_at: datetime
 
 
 def checkout(
@@ -84,16 +88,41 @@ def checkout(
     address = address_of(source.repository, folder)
     _require_no_password(address)
     _require_release(source.release)
-    key = hashlib.sha256(f"{address}\0{source.release}".encode()).hexdigest()
+    key = hashlib.sha256(f"{address}\0{source.release}\0{_LAYOUT}".encode()).hexdigest()
 
     def fetch(into: Path) -> None:
-        login = secret(source.credential) if source.credential is not None and secret is not None else None
-        git = _Git(address, _environment(address, source.repository, login))
-        commit = git.fetch(source.release, into / "files")
+        commit, moment = _opened(source, address, secret).fetch(source.release, into / "files")
         (into / "commit").write_text(commit, encoding="ascii")
+        (into / "committed_at").write_text(moment, encoding="ascii")
 
     found = fetched(cache, "repositories", key, fetch)
-    return Checkout(files=found / "files", commit=(found / "commit").read_text(encoding="ascii"))
+    moment = datetime.fromisoformat((found / "committed_at").read_text(encoding="ascii"))
+    return Checkout(files=found / "files", commit=(found / "commit").read_text(encoding="ascii"), committed_at=moment)
+
+
+def remote_refs(
+    source: GitSource, patterns: Sequence[str], *, folder: Path | None, secret: Callable[[Credential], Secret] | None
+) -> dict[str, str]:
+    """Return the refs of a repository that match one of git's patterns, and the commit of each: one cheap request.
+
+    Args:
+        source: The repository; its release is not looked at.
+        patterns: Such as `refs/tags/*`.
+        folder: The folder from which relative paths start.
+        secret: Returns the secret of a credential.
+
+    Raises:
+        ConfigurationError: there is no such repository, or the login is refused.
+        TransientError: the repository is out of reach now.
+    """
+    address = address_of(source.repository, folder)
+    _require_no_password(address)
+    return _opened(source, address, secret).refs(patterns)
+
+
+def _opened(source: GitSource, address: str, secret: Callable[[Credential], Secret] | None) -> _Git:
+    login = secret(source.credential) if source.credential is not None and secret is not None else None
+    return _Git(address, _environment(address, source.repository, login))
 
 
 def address_of(repository: Repository | str, folder: Path | None) -> str:
@@ -121,8 +150,8 @@ class _Git:
         self._address = address
         self._environment = environment
 
-    def fetch(self, release: str, files: Path) -> str:
-        """Write the files of a release and return its commit."""
+    def fetch(self, release: str, files: Path) -> tuple[str, str]:
+        """Write the files of a release; return its commit, and when that was made as ISO text."""
         wanted = release if _COMMIT.match(release) else self._tag(release)
         self._run("init", "--quiet", str(files))
         inside = ("-C", str(files))
@@ -136,8 +165,16 @@ class _Git:
         target = "FETCH_HEAD" if wanted != release else release
         commit = self._run(*inside, "rev-parse", "--verify", "--quiet", f"{target}^{{commit}}").strip()
         self._run(*inside, "checkout", "--quiet", "--force", "--detach", commit)
+        moment = self._run(*inside, "show", "--no-patch", "--format=%cI", commit).strip()
         shutil.rmtree(files / ".git")
-        return commit
+        return commit, moment
+
+    def refs(self, patterns: Sequence[str]) -> dict[str, str]:
+        """Return refs and the commits that they are of; an annotated tag is of the commit that it names."""
+        listed = self._run("ls-remote", "--", self._address, *patterns, *(f"{pattern}^{{}}" for pattern in patterns))
+        found = [line.partition("\t")[::2] for line in listed.splitlines()]
+        named = {name: commit for commit, name in found if not name.endswith("^{}")}
+        return named | {name.removesuffix("^{}"): commit for commit, name in found if name.endswith("^{}")}
 
     def _tag(self, release: str) -> str:
         """Return the full name of a tag.

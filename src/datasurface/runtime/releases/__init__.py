@@ -1,0 +1,1 @@
+"""How releases reach a running system: stores that hold them, publishing, following a rule, going back."""
