@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from datasurface.runtime.doctor.check import Check, Verdict
 from datasurface.runtime.doctor.examine import examine
+from datasurface.runtime.doctor.pod import examine_pod
 
-__all__ = ["Check", "Verdict", "examine"]
+__all__ = ["Check", "Verdict", "examine", "examine_pod"]
