@@ -64,6 +64,8 @@ _PASSED_ON = re.compile(
 """What a child process inherits: nothing that Airflow's own processes are configured with."""
 _BLOCKED = "airflow-db-not-allowed:"
 _PR_SET_PDEATHSIG = 1
+_MODULE = "datasurface_dags"
+"""What operators say they are of: Airflow's name for this module changes with the folder, and a DAG's version with it."""
 _LAST_WORDS = 4096
 
 _HERE = Path(__file__)
@@ -85,15 +87,15 @@ class JobEnd:
         self.code = 128 - code if code > 128 else code  # noqa: PLR2004 - how shells and containers tell of signals
         self._last = last
         self._streams = streams
-        self._results = _results(last)
+        self._error, self._results = _told_by_job(last)
 
     @property
     def reason(self) -> str:
         """What to tell of a job that did not end well."""
         if self.code < 0:
             return f"the job was killed by {_signal_name(-self.code)}; its batch is finished or redone by the next run"
-        told = [f"{r.get('stream') or r.get('job') or 'job'}: {r['error']}" for r in self._results if r.get("error")]
-        return "; ".join(told) or self._last or f"the job ended with {self.code} and said nothing"
+        told = [f"{result.get('stream')}: {result['error']}" for result in self._results if result.get("error")]
+        return self._error or "; ".join(told) or self._last or f"the job ended with {self.code} and said nothing"
 
     def failed(self) -> list[str]:
         """Return the streams of a group that did not end well."""
@@ -130,13 +132,14 @@ class JobEnd:
 _WELL = frozenset({"merged", "idle", "waiting"})
 
 
-def _results(last: str) -> list[dict[str, Any]]:
+def _told_by_job(last: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return what a job says of itself and of each stream, if its last line is the document that it should be."""
     with contextlib.suppress(ValueError):
         document = json.loads(last)
         if isinstance(document, dict):
-            found = document.get("streams", [document])
-            return [each for each in found if isinstance(each, dict)]
-    return []
+            found = document.get("streams") or []
+            return str(document.get("error") or ""), [each for each in found if isinstance(each, dict)]
+    return "", []
 
 
 def _signal_name(number: int) -> str:
@@ -227,6 +230,8 @@ def _end_with_parent() -> Callable[[], None] | None:
 class JobProcess(Process, _Outlets):
     """Runs a job as a process that gets the secrets of its own credentials, looked up when it starts."""
 
+    __module__ = _MODULE
+
     def __init__(self, *, arguments: Sequence[str], streams: Sequence[str], secrets: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.arguments = arguments
@@ -264,6 +269,7 @@ def _piece(connection: Any, piece: str) -> str:
 class Verdict(BaseOperator):  # type: ignore[valid-type,misc]
     """Fails if streams of a group did, after what the others changed was made known."""
 
+    __module__ = _MODULE
     template_fields: Sequence[str] = ()
 
     def execute(self, context: Any) -> None:
@@ -274,6 +280,8 @@ class Verdict(BaseOperator):  # type: ignore[valid-type,misc]
 
 class Housekeeping(Process):
     """Keeps Airflow itself in order, by its own command line: its pools are there, and old runs are forgotten."""
+
+    __module__ = _MODULE
 
     def __init__(self, *, commands: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -313,6 +321,7 @@ if _INDEX["tasks"] == "pod":
     class JobPod(KubernetesPodOperator, _Outlets):  # type: ignore[valid-type,misc]
         """Runs a job as a pod, which is given as data and rendered nowhere."""
 
+        __module__ = _MODULE
         template_fields: Sequence[str] = ()
 
         def __init__(self, *, streams: Sequence[str], **kwargs: Any) -> None:
