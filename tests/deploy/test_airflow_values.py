@@ -31,7 +31,7 @@ _STARTS = {"startupProbe.failureThreshold": int, "startupProbe.periodSeconds": i
 _BUDGET = {"podDisruptionBudget.enabled": bool, "podDisruptionBudget.config": dict}
 _JOB = {"resources": dict, "serviceAccount.automountServiceAccountToken": bool}
 _DISK = {"persistence.enabled": bool, "persistence.size": str}
-_INTERFACE = {**_BUDGET, **_STARTS, **_JOB, "allowPodLogReading": bool, "replicas": int}
+_INTERFACE = {**_BUDGET, **_STARTS, **_JOB, "serviceAccount.name": str, "allowPodLogReading": bool, "replicas": int}
 
 
 def _under(name: str, keys: Mapping[str, type]) -> dict[str, type]:

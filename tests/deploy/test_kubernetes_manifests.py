@@ -18,7 +18,17 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from datasurface import Airflow, AwsSecrets, Egress, KubernetesSecrets, PostgresDatabase, TaskKind, Tls
+from datasurface import (
+    Airflow,
+    Aws,
+    AwsIdentity,
+    AwsSecrets,
+    Egress,
+    KubernetesSecrets,
+    PostgresDatabase,
+    TaskKind,
+    Tls,
+)
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.kubernetes.cluster import Cluster
 from datasurface.deploy.kubernetes.network import open_ways
@@ -41,6 +51,13 @@ CASES = {
     "processes": lambda: deployable(Airflow(tasks=TaskKind.PROCESS), SETTINGS, merge=_ELSEWHERE),
     "aws": lambda: deployable(
         dataclasses.replace(SETTINGS, secret_store=Egress(["10.0.9.0/24"])), stores=[AwsSecrets()], merge=_ELSEWHERE
+    ),
+    "eks": lambda: deployable(
+        Airflow(),
+        Aws(account="123456789012", region="eu-central-1"),
+        dataclasses.replace(SETTINGS, api_server=None, airflow_database=None),
+        stores=[AwsSecrets()],
+        merge=_ELSEWHERE,
     ),
     "files": lambda: deployable(SETTINGS, stores=["files"], merge=_ELSEWHERE),
 }
@@ -308,3 +325,27 @@ def test_a_job_pod_waits_for_no_secret_that_is_issued_later() -> None:
     optional = {name for name, secret in secrets.items() if secret.get("optional")}
     assert optional == {name for name in secrets if name.startswith("datasurface.acme.prod.yellow-run")}
     assert secrets["merge-ca"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}]
+
+
+def test_on_aws_places_and_identities_follow_from_the_network() -> None:
+    documents = list(_documents(CASES["eks"]()))
+    policies = [d for d in documents if d["kind"] == "NetworkPolicy"]
+    (platform,) = CASES["eks"]().platforms
+    labels = job_labels(platform, SystemJob.RETENTION)
+    assert may_connect(policies, "datasurface", labels, 80, address="169.254.170.23")
+    assert may_connect(policies, "datasurface", labels, 443, address="10.64.3.9")
+    assert not may_connect(policies, "datasurface", labels, 80, address="169.254.169.254")
+    assert not list(_all([d for d in documents if d["kind"] == "ServiceAccount"], "eks.amazonaws.com/role-arn"))
+
+
+def test_service_accounts_name_their_roles_where_pods_take_them_on_by_them() -> None:
+    aws = Aws(account="123456789012", region="cn-north-1", identity=AwsIdentity.IRSA)
+    settings = dataclasses.replace(SETTINGS, api_server=None, airflow_database=None)
+    target = deployable(aws, settings, stores=[AwsSecrets()], merge=_ELSEWHERE)
+    accounts = [d for d in _documents(target) if d["kind"] == "ServiceAccount"]
+    roles = {a["metadata"]["name"]: a["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] for a in accounts}
+    (derived,) = [role for role in roles.values() if role.endswith(":role/derive")]
+    assert derived == "arn:aws:iam::123456789012:role/derive"
+    others = {name: role for name, role in roles.items() if role != derived}
+    assert all(role == f"arn:aws-cn:iam::123456789012:role/{name}" for name, role in others.items())
+    assert len(others) == 5

@@ -145,7 +145,7 @@ def job_pod(
         "imagePullPolicy": "IfNotPresent",
         "command": ["datasurface"],
         "args": [*arguments, "--platform-file", PLATFORM_FILE],
-        "env": [*_variables(secrets, authority, releases), *environment],
+        "env": [*_variables(secrets, authority, releases, settings), *environment],
         "resources": need.resources(),
         "securityContext": container_security(),
         "volumeMounts": [
@@ -202,13 +202,16 @@ def container_security() -> Document:
     }
 
 
-def _variables(secrets: Sequence[MountedSecret], authority: Sequence[str], releases: str | None) -> list[Document]:
+def _variables(
+    secrets: Sequence[MountedSecret], authority: Sequence[str], releases: str | None, settings: Kubernetes
+) -> list[Document]:
     found: dict[str, str] = {
         "DATASURFACE_HOME": f"{_TMP}/datasurface",
         "HOME": _TMP,
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": _TMP,
     }
+    found |= settings.environment
     if secrets:
         found["DATASURFACE_SECRETS"] = SECRETS
     if authority:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from datasurface.model.aws_check import aws_problems
 from datasurface.model.deployment import Aws, Deployment
+from datasurface.model.kubernetes import Kubernetes
+from datasurface.model.kubernetes_check import kubernetes_problems
 
 __all__ = ["deployment_problems"]
 
@@ -27,6 +29,10 @@ _TAKEN: Mapping[tuple[str, str], tuple[re.Pattern[str], str]] = {
     ("Kubernetes", "airflow_image"): (
         re.compile(r"[a-z0-9][\w./:-]{0,200}@sha256:[0-9a-f]{64}"),
         "an image by its digest: registry.example/airflow@sha256:…",
+    ),
+    ("Kubernetes", "airflow_logs"): (
+        re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/\S*)?"),
+        "a bucket: s3://bucket/prefix",
     ),
     ("Kubernetes", "version"): (re.compile(r"1\.\d{1,2}"), 'the first two numbers of a version: "1.34"'),
     ("Kubernetes", "pull_secrets"): (OBJECT, "the names of Secrets: small letters, digits, dashes and dots"),
@@ -60,6 +66,8 @@ def deployment_problems(deployment: Deployment) -> Iterator[str]:
                 yield f"{name}={value!r}: it takes {words}"
     if isinstance(deployment, Aws):
         yield from aws_problems(deployment)
+    if isinstance(deployment, Kubernetes):
+        yield from kubernetes_problems(deployment)
 
 
 def _texts(value: str | Sequence[str] | None) -> Sequence[str]:

@@ -94,6 +94,7 @@ class Kubernetes(Deployment):
         api_server: Where the Kubernetes API is, for Airflow and for jobs that write secrets.
         dns: Where the name server is; None for the pods of `kube-system` labelled `k8s-app: kube-dns`.
         telemetry: Where metrics, traces and lineage are sent to.
+        environment: Variables of the jobs, such as `OTEL_EXPORTER_OTLP_ENDPOINT`; no secrets.
         pull_secrets: The secrets that the image is pulled with.
         node_selector: The labels of the nodes that jobs run on.
         nodes: The size of these nodes.
@@ -101,7 +102,8 @@ class Kubernetes(Deployment):
         airflow_namespace: The namespace of Airflow; None for the jobs' own with `-airflow`.
         airflow_image: The image of Airflow, by digest; None for the chart's own.
         airflow_database: Where Airflow's own database is.
-        log_days: For how many days Airflow keeps logs.
+        airflow_logs: The bucket for the logs of tasks, `s3://bucket/prefix`; None for Airflow's own volumes.
+        log_days: For how many days Airflow keeps logs on its volumes.
     """
 
     image: str
@@ -115,6 +117,7 @@ class Kubernetes(Deployment):
     api_server: Egress | None = None
     dns: Egress | None = None
     telemetry: Egress | None = None
+    environment: Mapping[str, str] = EMPTY_MAPPING
     pull_secrets: Sequence[str] = ()
     node_selector: Mapping[str, str] = EMPTY_MAPPING
     nodes: ClusterNodes | None = None
@@ -122,4 +125,5 @@ class Kubernetes(Deployment):
     airflow_namespace: str | None = None
     airflow_image: str | None = None
     airflow_database: Egress | None = None
+    airflow_logs: str | None = None
     log_days: int = 14

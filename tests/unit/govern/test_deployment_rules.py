@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from datasurface import Airflow, Aws, Environment, Kubernetes, PostgresDatabase, Snapshot, YellowPlatform
+from datasurface import (
+    Airflow,
+    Aws,
+    CloudNativePostgres,
+    ClusterNodes,
+    Egress,
+    Environment,
+    Kubernetes,
+    PostgresDatabase,
+    Snapshot,
+    YellowPlatform,
+)
 from datasurface.databases.base import capability_map
 from datasurface.govern.check import check
 from datasurface.model.deployment import Deployment
@@ -28,6 +39,26 @@ def _codes(*deployments: Deployment) -> list[str]:
         Kubernetes(image="registry.example/datasurface:latest"),
         Kubernetes(image=_IMAGE, namespace="Data"),
         Kubernetes(image=_IMAGE, namespace="d" * 64),
+        Kubernetes(image=_IMAGE, version="v1.34"),
+        Kubernetes(image=_IMAGE, parallelism=0),
+        Kubernetes(image=_IMAGE, log_days=0),
+        Kubernetes(image=_IMAGE, pull_secrets=["Registry"]),
+        Kubernetes(image=_IMAGE, release_secret="a_b"),
+        Kubernetes(image=_IMAGE, airflow_image="apache/airflow:3"),
+        Kubernetes(image=_IMAGE, airflow_logs="gs://bucket"),
+        Kubernetes(image=_IMAGE, node_selector={"pool": "a b"}),
+        Kubernetes(image=_IMAGE, environment={"A-B": ""}),
+        Kubernetes(image=_IMAGE, nodes=ClusterNodes(cpu=4, memory="16 GB")),
+        Kubernetes(image=_IMAGE, egress={"db": Egress(["10.1.2.3/24"])}),
+        Kubernetes(image=_IMAGE, egress={"db": Egress(["everywhere"])}),
+        Kubernetes(image=_IMAGE, api_server=Egress()),
+        Kubernetes(image=_IMAGE, api_server=Egress(["10.0.0.1/32"], port=65536)),
+        Kubernetes(image=_IMAGE, dns=Egress(namespace="Kube")),
+        Kubernetes(image=_IMAGE, dns=Egress(pods={"k8s app": "x"})),
+        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("Merge", container="merge")),
+        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("merge", container="merge", instances=0)),
+        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("merge", container="merge", storage="50 GB")),
+        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("merge", container="merge", storage_class="Fast")),
         Aws(account="12345678901", region="eu-central-1"),
         Aws(account="123456789012", region="Frankfurt"),
         Aws(account="123456789012", region="eu-central-1", cluster="c" * 101),

@@ -7,8 +7,8 @@ from datasurface.deploy.kubernetes.objects import named
 from datasurface.deploy.names import dns_label
 from datasurface.deploy.pod import Document, account_of, talks_to_kubernetes
 from datasurface.deploy.pod_secrets import secret_name
-from datasurface.model.deployment import Aws
 from datasurface.model.identity import AwsRole
+from datasurface.model.vocabulary import AwsIdentity
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.needs import SystemJob, issued_credentials
 
@@ -16,6 +16,7 @@ __all__ = ["AIRFLOW_ACCOUNTS", "accounts", "namespaces", "rights"]
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("audit", "enforce", "warn")}
+_PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
 
 AIRFLOW_ACCOUNTS = ("airflow-scheduler", "airflow-triggerer", "airflow-worker")
 """The service accounts of Airflow's components that handle the pods of tasks, as the chart's values name them."""
@@ -38,7 +39,7 @@ def accounts(cluster: Cluster) -> list[Document]:
                 "ServiceAccount",
                 name,
                 cluster.namespace,
-                annotations=_role(cluster, kind),
+                annotations=_role(cluster, platform, kind),
                 automountServiceAccountToken=False,
             )
     return [found[name] for name in sorted(found)]
@@ -56,14 +57,19 @@ def rights(cluster: Cluster) -> list[Document]:
     return found
 
 
-def _role(cluster: Cluster, kind: SystemJob | JobSpec) -> dict[str, str]:
-    """Return the annotation by which a pod takes on a role of AWS; where `deploy aws` makes the cluster it is told."""
+def _role(cluster: Cluster, platform: PlatformSpec, kind: SystemJob | JobSpec) -> dict[str, str]:
+    """Return the annotation by which a pod takes on a role of AWS; EKS Pod Identity is told of it elsewhere."""
     identity = kind.transformer.run_as if isinstance(kind, JobSpec) and kind.transformer is not None else None
-    if not isinstance(identity, AwsRole) or cluster.deployable.find(Aws) is not None:
+    role, aws = None, cluster.aws
+    if isinstance(identity, AwsRole):
+        account = identity.account or (aws.account if aws is not None else None)
+        role = identity.role if identity.role.startswith("arn:") else account and identity.arn(account=account)
+    elif aws is not None:
+        partition = next((end for start, end in _PARTITIONS if aws.region.startswith(start)), "aws")
+        role = f"arn:{partition}:iam::{aws.account}:role/{account_of(platform, kind)}"
+    if not role or (aws is not None and aws.identity is AwsIdentity.POD_IDENTITY):
         return {}
-    if identity.role.startswith("arn:"):
-        return {"eks.amazonaws.com/role-arn": identity.role}
-    return {"eks.amazonaws.com/role-arn": identity.arn(account=identity.account)} if identity.account else {}
+    return {"eks.amazonaws.com/role-arn": role}
 
 
 def _secrets(cluster: Cluster, platform: PlatformSpec, kind: SystemJob) -> list[Document]:

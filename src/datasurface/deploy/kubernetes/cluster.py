@@ -12,13 +12,16 @@ from datasurface.deploy.pod_secrets import issues
 from datasurface.deploy.requests import request_of
 from datasurface.errors import ConfigurationError
 from datasurface.model.airflow import Airflow
-from datasurface.model.kubernetes import Kubernetes
+from datasurface.model.deployment import Aws
+from datasurface.model.kubernetes import Egress, Kubernetes
 from datasurface.model.vocabulary import TaskKind
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.needs import SystemJob
 
 __all__ = ["SYSTEM_NEED", "Cluster", "refuse"]
 
+_IN_NETWORK = frozenset({"airflow_database", "api_server", "secret_store"})
+"""What `deploy aws` makes inside of the network: Aurora, the private API, endpoints of services."""
 SYSTEM_NEED = Need(cpu=250, memory=512)
 """What a job of the system asks of its node."""
 
@@ -63,6 +66,18 @@ class Cluster:
     def airflow_namespace(self) -> str:
         """The namespace of Airflow."""
         return self.settings.airflow_namespace or f"{self.namespace}-airflow"
+
+    @cached_property
+    def aws(self) -> Aws | None:
+        """The account and region that `deploy aws` makes the cluster in; None for a cluster that is there."""
+        return self.deployable.find(Aws)
+
+    def place(self, name: str) -> Egress | None:
+        """Return where a service is: what the model says, else on AWS the network that it is in, else None."""
+        declared: Egress | None = getattr(self.settings, name)
+        if declared is not None or self.aws is None or name not in _IN_NETWORK:
+            return declared
+        return Egress([self.aws.network.cidr])
 
     @property
     def starts_pods(self) -> bool:

@@ -155,7 +155,7 @@ def _components(cluster: Cluster, airflow: Airflow) -> Document:
             "enabled": True,
             "logGroomerSidecar": groomer,
             "resources": _amounts(500, 1024),
-            "serviceAccount": _tokenless(),
+            "serviceAccount": {**_tokenless(), "name": "airflow-dag-processor"},
         },
         "workers": {
             "persistence": {"enabled": in_pods, "size": "20Gi"},
@@ -179,12 +179,13 @@ def _components(cluster: Cluster, airflow: Airflow) -> Document:
         },
         "cleanup": {"enabled": not in_pods, "resources": _amounts(100, 512)},
     }
+    interface_name = "webserver" if _is_two(airflow) else "api-server"
     interface: Document = {
         "allowPodLogReading": not in_pods,
         "podDisruptionBudget": budget,
         "replicas": 2,
         "resources": _amounts(500, 2048),
-        "serviceAccount": {} if not in_pods else _tokenless(),
+        "serviceAccount": {"name": f"airflow-{interface_name}", **(_tokenless() if in_pods else {})},
         "startupProbe": patient,
     }
     if _is_two(airflow):
@@ -226,6 +227,8 @@ def _config(cluster: Cluster, airflow: Airflow) -> Document:
         },
         "scheduler": {"max_tis_per_query": 0},
     }
+    if cluster.settings.airflow_logs is not None:
+        found["logging"] = {"remote_logging": "True", "remote_base_log_folder": cluster.settings.airflow_logs}
     if backend := _backend(cluster, airflow):
         found["secrets"] = backend
     return found

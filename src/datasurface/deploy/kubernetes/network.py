@@ -12,9 +12,9 @@ from datasurface.deploy.kubernetes.objects import MANAGED, named
 from datasurface.deploy.names import dns_label
 from datasurface.deploy.pod import Document, source_label, talks_to_kubernetes
 from datasurface.deploy.pod_secrets import uses_files
-from datasurface.model.infrastructure import Container
+from datasurface.model.infrastructure import AuroraDatabase, Container
 from datasurface.model.kubernetes import Egress
-from datasurface.model.vocabulary import TaskKind
+from datasurface.model.vocabulary import AwsIdentity, TaskKind
 from datasurface.release.job import PlatformSpec
 
 __all__ = ["Way", "open_ways", "policies", "ways"]
@@ -25,6 +25,8 @@ _POSTGRES, _OPERATOR = 5432, 8000
 _IN_CLUSTER = re.compile(r"[^.]+\.(?P<namespace>[a-z0-9-]+)\.svc(\.cluster\.local\.?)?\Z")
 _NAMESPACE = "kubernetes.io/metadata.name"
 _DNS = Egress(port=53, namespace="kube-system", pods={"k8s-app": "kube-dns"})
+_IDENTITY = Egress(["169.254.170.23/32"], port=80)
+"""Where the agent of EKS Pod Identity answers on every node."""
 _JOBS = {"app.kubernetes.io/name": "datasurface"}
 _EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
@@ -89,18 +91,20 @@ def _ways(cluster: Cluster, problems: list[str]) -> Iterator[Way]:
         yield from _to_container(cluster, platform.container, of, f"to-merge-{platform.name}", problems)
         if not uses_files(platform):
             store = f"the secret store of platform {platform.name} is (secret_store=)"
-            yield from _to_service(settings.secret_store, store, of, f"to-secrets-{platform.name}", problems)
+            yield from _to_service(cluster.place("secret_store"), store, of, f"to-secrets-{platform.name}", problems)
         for kind in cluster.system_jobs(platform):
             if talks_to_kubernetes(platform, kind):
                 what, name = "the Kubernetes API is (api_server=)", f"to-api-{platform.name}-{kind.value}"
                 job = {**of, "datasurface.io/job": kind.value}
-                yield from _to_service(settings.api_server, what, job, name, problems)
+                yield from _to_service(cluster.place("api_server"), what, job, name, problems)
         if platform.follows is not None:
             job, what = {**of, "datasurface.io/job": "apply"}, "the release store is (release_store=)"
             yield from _to_service(settings.release_store, what, job, f"to-releases-{platform.name}", problems)
         yield from _sources(cluster, platform, problems)
     if settings.telemetry is not None:
         yield Way(name=dns_label("to-telemetry"), of=_JOBS, to=settings.telemetry)
+    if cluster.aws is not None and cluster.aws.identity is AwsIdentity.POD_IDENTITY:
+        yield Way(name=dns_label("to-identity"), of=_JOBS, to=_IDENTITY)
 
 
 def _sources(cluster: Cluster, platform: PlatformSpec, problems: list[str]) -> Iterator[Way]:
@@ -137,6 +141,8 @@ def _known(cluster: Cluster, container: Container) -> Egress | None:
     if postgres is not None and postgres.container == container.name:
         return Egress(pods={"cnpg.io/cluster": postgres.cluster})
     host = getattr(container, "host", "")
+    if isinstance(container, AuroraDatabase) and cluster.aws is not None:
+        return Egress([cluster.aws.network.cidr])
     if found := _IN_CLUSTER.match(host):
         return Egress(namespace=found["namespace"])
     try:
@@ -193,7 +199,7 @@ def _postgres(cluster: Cluster) -> list[Document]:
     postgres = settings.postgres
     assert postgres is not None  # noqa: S101 - asked for by the caller
     refuse(
-        [] if settings.api_server is not None else ["nothing tells where the Kubernetes API is (api_server=)"],
+        [] if cluster.place("api_server") is not None else ["nothing tells where the Kubernetes API is (api_server=)"],
         "the servers of CloudNativePG cannot be run",
         "say it in the model: Kubernetes(api_server=Egress([…]))",
     )
@@ -205,7 +211,7 @@ def _postgres(cluster: Cluster) -> list[Document]:
         {"from": operator, "ports": _ports(_POSTGRES, _OPERATOR)},
         {"from": [{"podSelector": {"matchLabels": _JOBS}}], "ports": _ports(_POSTGRES)},
     ]
-    others = [to for to in (settings.api_server, postgres.backup_store) if to is not None]
+    others = [to for to in (cluster.place("api_server"), postgres.backup_store) if to is not None]
     egress: list[Document] = [
         {"to": each_other, "ports": _ports(_POSTGRES, _OPERATOR)},
         *[_rule(to, _HTTPS) for to in others],
@@ -234,14 +240,16 @@ def _airflow(cluster: Cluster) -> list[Document]:
     Where tasks are processes, they need all that jobs need.
     """
     settings, namespace = cluster.settings, cluster.airflow_namespace
-    wanted = {"airflow_database": settings.airflow_database, "api_server": settings.api_server}
+    wanted = {name: cluster.place(name) for name in ("airflow_database", "api_server")}
     refuse(
         [f"nothing tells where it is ({name}=)" for name, to in wanted.items() if to is None],
         "Airflow cannot reach its database or the Kubernetes API",
         "say it in the model: Kubernetes(airflow_database=Egress([…], port=5432), api_server=Egress([…]))",
     )
     ends = [(to, _POSTGRES if name == "airflow_database" else _HTTPS) for name, to in wanted.items() if to is not None]
-    ends += [(to, _HTTPS) for to in (settings.secret_store, settings.telemetry) if to is not None]
+    ends += [(to, _HTTPS) for to in (cluster.place("secret_store"), settings.telemetry) if to is not None]
+    if cluster.aws is not None and cluster.aws.identity is AwsIdentity.POD_IDENTITY:
+        ends.append((_IDENTITY, _HTTPS))
     if cluster.airflow is not None and cluster.airflow.tasks is TaskKind.PROCESS:
         ends += [(way.to, way.port) for way in ways(cluster)]
     rules: list[Document] = [{"to": [{"podSelector": {}}]}]

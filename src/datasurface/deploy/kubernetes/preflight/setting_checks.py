@@ -75,7 +75,7 @@ def _passwords(subject: Subject) -> Iterator[Outcome]:
                 'Environment(secrets=["files", KubernetesSecrets()])',
                 about=platform.name,
             )
-        if not uses_files(platform) and subject.cluster.settings.secret_store is None:
+        if not uses_files(platform) and subject.cluster.place("secret_store") is None:
             yield failed(
                 "its secret store is a cloud's, and nothing tells where that is",
                 "Kubernetes(secret_store=Egress([…]))",
