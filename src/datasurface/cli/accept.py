@@ -12,6 +12,7 @@ from datasurface.cli.session import Session, model_options
 from datasurface.runtime.folder import read_folder
 from datasurface.runtime.one_stream import accept, open_stream
 from datasurface.runtime.report import exit_code, log_line
+from datasurface.runtime.telemetry.configure import open_telemetry
 
 __all__ = ["command"]
 
@@ -27,7 +28,7 @@ def command(*, session: Session, stream: str, platform_name: str | None) -> int:
     """
     log_to_stderr()
     model = read_folder(session.folder, session.environment, os.environ, platform=platform_name)
-    with open_stream(model, stream) as running:
-        report = accept(running, stream)
+    with open_telemetry(os.environ, short_lived=True) as telemetry, open_stream(model, stream) as running:
+        report = accept(running, stream, telemetry=telemetry)
     click.echo(log_line(report))
     return exit_code([report])

@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "status": "status",
     "history": "history",
     "explain": "explain",
+    "metrics": "metrics",
     "reset": "reset",
     "resnapshot": "resnapshot",
     "accept": "accept",

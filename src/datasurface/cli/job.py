@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from datasurface.cli.logs import log_to_stderr
+from datasurface.cli.logs import log_format_option, log_to_stderr
 from datasurface.cli.output import keep_for_document, write_document
 from datasurface.cli.session import Session, model_options
 from datasurface.errors import DataSurfaceError
@@ -56,8 +56,17 @@ class _Result:
     show_default=True,
     help="The exit code where nothing was to be done; 0 for schedulers that take any other for a failure.",
 )
+@log_format_option
 @model_options
-def command(*, session: Session, streams: tuple[str, ...], path: Path, system: str | None, idle_exit: int) -> int:
+def command(
+    *,
+    session: Session,
+    streams: tuple[str, ...],
+    path: Path,
+    system: str | None,
+    idle_exit: int,
+    log_format: str | None,
+) -> int:
     r"""Run one batch of each STREAM of a platform, as the active release has it; for schedulers and pods.
 
     No model is loaded: -m is only the folder where relative paths and modules are found. Several streams share this
@@ -90,7 +99,7 @@ def command(*, session: Session, streams: tuple[str, ...], path: Path, system: s
         raise click.UsageError("name streams, or a job of the system with --system")
     platform = read_platform_file(path)
     keep_for_document()
-    log_to_stderr()
+    log_to_stderr(log_format)
     began = time.monotonic()
     with Stopping() as stopping:
         result = _perform(platform, streams, system, session.folder, stopping)
@@ -130,9 +139,12 @@ def _perform(
 
 def _streams(platform: PlatformSpec, streams: Sequence[str], folder: Path, stopping: Stopping) -> _Result:
     from datasurface.runtime.task import run_streams  # noqa: PLC0415 - loads the drivers
+    from datasurface.runtime.telemetry.configure import open_telemetry  # noqa: PLC0415 - as above
 
-    with progress_on_terminal() as progress:
-        reports = run_streams(platform, streams, folder, os.environ, progress=progress, stop=stopping.event)
+    with progress_on_terminal() as progress, open_telemetry(os.environ, short_lived=True) as telemetry:
+        reports = run_streams(
+            platform, streams, folder, os.environ, progress=progress, stop=stopping.event, telemetry=telemetry
+        )
     verdict = worst(verdict_of(report) for report in reports)
     return _Result(verdict=verdict, told={"streams": [_told(report) for report in reports]})
 

@@ -13,6 +13,7 @@ from datasurface.runtime.folder import read_folder
 from datasurface.runtime.one_stream import open_stream, resnapshot
 from datasurface.runtime.progress import progress_on_terminal
 from datasurface.runtime.report import exit_code, log_line
+from datasurface.runtime.telemetry.configure import open_telemetry
 
 __all__ = ["command"]
 
@@ -28,7 +29,11 @@ def command(*, session: Session, stream: str, platform_name: str | None) -> int:
     """
     log_to_stderr()
     model = read_folder(session.folder, session.environment, os.environ, platform=platform_name)
-    with open_stream(model, stream) as running, progress_on_terminal() as progress:
-        report = resnapshot(running, stream, progress)
+    with (
+        open_telemetry(os.environ, short_lived=True) as telemetry,
+        open_stream(model, stream) as running,
+        progress_on_terminal() as progress,
+    ):
+        report = resnapshot(running, stream, progress, telemetry=telemetry)
     click.echo(log_line(report))
     return exit_code([report])

@@ -15,6 +15,7 @@ from datasurface.runtime.progress import NullProgress, Progress
 from datasurface.runtime.report import BatchReport
 from datasurface.runtime.retention import keep_tidy
 from datasurface.runtime.scheduler import JobSet
+from datasurface.runtime.telemetry.telemetry import OFF, Telemetry
 from datasurface.store.ledger import last_batches
 from datasurface.store.releases import active_digest
 from datasurface.store.streams import changed_batches, dataset_states
@@ -31,16 +32,29 @@ class ActiveStreams:
         running: The platform.
         progress: Hears of rows as they are read.
         only: The streams that matter; None for all.
+        telemetry: Who is told of batches.
     """
 
-    def __init__(self, running: RunningPlatform, progress: Progress, *, only: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        running: RunningPlatform,
+        progress: Progress,
+        *,
+        only: Collection[str] | None = None,
+        telemetry: Telemetry = OFF,
+    ) -> None:
         self._running = running
         self._progress = progress
         self._only = None if only is None else frozenset(only)
-        self._runner = JobRunner(running, progress=progress)
+        self._runner = JobRunner(running, progress=progress, telemetry=telemetry)
         self._lock = threading.Lock()
         self._digest = ""
         self._jobs: dict[str, JobSpec] = {}
+
+    @property
+    def running(self) -> RunningPlatform:
+        """The platform."""
+        return self._running
 
     def version(self) -> str:
         """Return the active release's digest.

@@ -39,6 +39,7 @@ class Dispatch:
         self._dependents: dict[str, list[str]] = {}
         self._running: dict[str, JobSpec] = {}
         self._load: Counter[str] = Counter()
+        self._since: dict[str, datetime] = {}
 
     @property
     def running(self) -> frozenset[str]:
@@ -60,6 +61,7 @@ class Dispatch:
         fresh = [job for job in jobs if job.stream not in self._queued and job.stream not in self._running]
         for job in fresh:
             self._queued[job.stream] = (job, (now - _RANKS[job.priority] * _AGE, job.stream))
+            self._since[job.stream] = now
         for job in fresh:
             inputs = self._after.get(job.stream, frozenset())
             blockers = {i for i in inputs if i in self._queued or i in self._running}
@@ -69,6 +71,10 @@ class Dispatch:
                 self._blockers[job.stream] = blockers
             else:
                 self._make_ready(job.stream)
+
+    def since(self, stream: str) -> datetime:
+        """Return when a stream that is known was admitted."""
+        return self._since[stream]
 
     def pick(self) -> JobSpec | None:
         """Return the stream to start now, which then counts as running; None if none may start."""
@@ -87,6 +93,7 @@ class Dispatch:
     def finish(self, stream: str) -> None:
         """Tell that a stream that was picked has ended, well or not."""
         job = self._running.pop(stream)
+        self._since.pop(stream, None)
         self._load[job.source.name] -= 1
         for dependent in self._dependents.pop(stream, ()):
             blockers = self._blockers.get(dependent, set())
@@ -97,6 +104,7 @@ class Dispatch:
     def clear(self, after: Mapping[str, Collection[str]]) -> None:
         """Forget what waits, and follow another order from now on; what runs goes on."""
         self._after = acyclic(after)
+        self._since = {stream: since for stream, since in self._since.items() if stream in self._running}
         for waiting in (self._queued, self._ready, self._blockers, self._dependents):
             waiting.clear()
 

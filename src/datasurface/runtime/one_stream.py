@@ -19,6 +19,7 @@ from datasurface.runtime.job import JobRunner, report_of
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.progress import Progress
 from datasurface.runtime.report import BatchReport
+from datasurface.runtime.telemetry.telemetry import OFF, Telemetry
 from datasurface.store.checks import CheckResult, results_of
 from datasurface.store.ledger import BatchRow, BatchState, DatasetCounts, history_of, last_batch
 from datasurface.store.releases import active_streams
@@ -115,7 +116,7 @@ def reset(running: RunningPlatform, stream: str) -> BatchRow | None:
     return reset_stream(running.store, running.schema, stream)
 
 
-def resnapshot(running: RunningPlatform, stream: str, progress: Progress) -> BatchReport:
+def resnapshot(running: RunningPlatform, stream: str, progress: Progress, *, telemetry: Telemetry = OFF) -> BatchReport:
     """Read everything of a stream again and merge it, in place of what waits or is parked.
 
     Raises:
@@ -127,14 +128,14 @@ def resnapshot(running: RunningPlatform, stream: str, progress: Progress) -> Bat
         last = last_batch(connection, running.schema, stream)
     if last is not None and last.state is BatchState.STAGED:
         reset_stream(running.store, running.schema, stream, reason="given up: read again by hand")
-    active = ActiveStreams(running, progress)
+    active = ActiveStreams(running, progress, telemetry=telemetry)
     try:
         return active.execute(running.job(stream)[0], anew=True)
     finally:
         active.close()
 
 
-def accept(running: RunningPlatform, stream: str) -> BatchReport:
+def accept(running: RunningPlatform, stream: str, *, telemetry: Telemetry = OFF) -> BatchReport:
     """Merge the stream's parked batch as it is.
 
     Raises:
@@ -142,7 +143,7 @@ def accept(running: RunningPlatform, stream: str) -> BatchReport:
         NothingActiveError: the active release has no such stream.
     """
     job, digest = running.job(stream)
-    runner = JobRunner(running)
+    runner = JobRunner(running, telemetry=telemetry)
     try:
         result: BatchResult = runner.run(job, digest, accept=True)
     finally:

@@ -23,6 +23,10 @@ from datasurface.runtime.report import BatchReport, log_report
 from datasurface.runtime.scheduler import JobSet, Scheduler
 from datasurface.runtime.security import keep_access
 from datasurface.runtime.stopping import Stopping
+from datasurface.runtime.telemetry.prometheus import PlatformSource, PrometheusExporter
+from datasurface.runtime.telemetry.pulse import Pulse
+from datasurface.runtime.telemetry.state import PlatformReader
+from datasurface.runtime.telemetry.telemetry import OFF, Telemetry
 
 __all__ = ["run_forever", "run_once"]
 
@@ -38,6 +42,7 @@ def run_once(
     *,
     streams: Sequence[str] = (),
     due_only: bool = False,
+    telemetry: Telemetry = OFF,
 ) -> list[BatchReport]:
     """Run each stream of the active releases once, and return the results in the order in which they ended.
 
@@ -47,6 +52,7 @@ def run_once(
         stopping: After a signal nothing more is started.
         streams: Run these only.
         due_only: Run only those that are due.
+        telemetry: Who is told of batches.
 
     Raises:
         NothingActiveError: a platform has no active release.
@@ -55,7 +61,7 @@ def run_once(
     """
     reports: list[BatchReport] = []
     with ExitStack() as stack:
-        for active, work in _activated(stack, model, progress, streams):
+        for active, work in _activated(stack, model, progress, streams, telemetry):
             scheduler = Scheduler(active.execute, on_report=_keeping(reports))
             stopping.also_wake(scheduler.wake)
             last = active.last_started() if due_only else {}
@@ -78,8 +84,24 @@ def run_once(
     return reports
 
 
-def run_forever(model: ModelFolder, progress: Progress, stopping: Stopping, *, streams: Sequence[str] = ()) -> None:
+def run_forever(
+    model: ModelFolder,
+    progress: Progress,
+    stopping: Stopping,
+    *,
+    streams: Sequence[str] = (),
+    telemetry: Telemetry = OFF,
+    metrics: PrometheusExporter | None = None,
+) -> None:
     """Follow the schedules of the active releases, whichever are active, until a signal comes.
+
+    Args:
+        model: Where the platforms are.
+        progress: Hears of rows as they are read.
+        stopping: Ends it.
+        streams: Run these only.
+        telemetry: Who is told of batches.
+        metrics: Who is shown the platforms and schedulers.
 
     Raises:
         NothingActiveError: a platform has no active release.
@@ -87,11 +109,14 @@ def run_forever(model: ModelFolder, progress: Progress, stopping: Stopping, *, s
         StoreError: a merge database is out of reach at the start; later that is logged, and tried again.
     """
     with ExitStack() as stack:
-        found = _activated(stack, model, progress, streams)
+        found = _activated(stack, model, progress, streams, telemetry)
         _require_schedule(found, streams)
         works: list[Callable[[], None]] = []
         for active, _ in found:
-            scheduler = Scheduler(active.execute)
+            pulse = Pulse(active.running.name, telemetry.emit if telemetry.on else None)
+            if metrics is not None:
+                metrics.add(PlatformSource(reader=PlatformReader(active.running), pulse=pulse))
+            scheduler = Scheduler(active.execute, pulse=pulse)
             stopping.also_wake(scheduler.wake)
             works.append(partial(scheduler.run_forever, active, active.last_started, stopping.event))
             works.append(partial(_prune, active, stopping.event))
@@ -101,13 +126,15 @@ def run_forever(model: ModelFolder, progress: Progress, stopping: Stopping, *, s
     _LOGGER.info("stopped")
 
 
-def _activated(stack: ExitStack, model: ModelFolder, progress: Progress, streams: Sequence[str]) -> _Active:
+def _activated(
+    stack: ExitStack, model: ModelFolder, progress: Progress, streams: Sequence[str], telemetry: Telemetry
+) -> _Active:
     """Open every platform and read its active release; say so if the model folder has moved on."""
     found: _Active = []
     known: set[str] = set()
     for running, spec in stack.enter_context(model.open()):
         _first_time(model, running, spec)
-        active = ActiveStreams(running, progress, only=streams or None)
+        active = ActiveStreams(running, progress, only=streams or None, telemetry=telemetry)
         stack.callback(active.close)
         digest = active.version()
         if digest != model.release.digest:

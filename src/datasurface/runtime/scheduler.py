@@ -20,6 +20,7 @@ from datasurface.runtime.crew import Bell, Crew, Waiter, failure, threads
 from datasurface.runtime.dispatch import Dispatch
 from datasurface.runtime.report import BatchReport, log_report
 from datasurface.runtime.schedule import is_due, next_due, offset
+from datasurface.runtime.telemetry.pulse import Pulse
 from datasurface.runtime.timetable import Timetable
 from datasurface.runtime.triggers import Triggers
 
@@ -74,6 +75,7 @@ class Scheduler:
         clock: The time, in UTC.
         waiter: How to sleep.
         pool: Makes what the batches run in, given the number of workers.
+        pulse: Where it shows what it does.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Scheduler:
         clock: Callable[[], datetime] = utc_now,
         waiter: Waiter | None = None,
         pool: Callable[[int], Executor] = threads,
+        pulse: Pulse | None = None,
     ) -> None:
         self._execute = execute
         self._workers = workers
@@ -96,6 +99,7 @@ class Scheduler:
         self._clock = clock
         self._waiter = waiter or Bell()
         self._pool = pool
+        self._pulse = pulse or Pulse()
 
     def wake(self) -> None:
         """Make the loop look up at once, after its `stop` was set; callable from a signal handler."""
@@ -123,7 +127,7 @@ class Scheduler:
             while not dispatch.idle:
                 if stop is not None and stop.is_set():
                     dispatch.clear({})
-                _start_all(dispatch, crew)
+                _start_all(dispatch, crew, self._pulse, self._clock())
                 if dispatch.running:
                     self._waiter.wait(_HEARTBEAT.total_seconds())
                 for job, report in crew.collect():
@@ -154,6 +158,7 @@ class Scheduler:
                 clock=self._clock,
                 waiter=self._waiter,
                 poll=self._poll,
+                pulse=self._pulse,
             )
             loop.run(stop)
 
@@ -196,7 +201,9 @@ class _Loop:
         clock: Callable[[], datetime],
         waiter: Waiter,
         poll: timedelta,
+        pulse: Pulse,
     ) -> None:
+        self._pulse = pulse
         self._crew = crew
         self._dispatch = dispatch
         self._provider = provider
@@ -220,7 +227,7 @@ class _Loop:
             self._mind_jumps(now)
             self._follow_release(now)
             self._admit(self._timetable.take(now), now)
-            self._last.update(dict.fromkeys(_start_all(self._dispatch, self._crew), now))
+            self._last.update(dict.fromkeys(_start_all(self._dispatch, self._crew, self._pulse, now), now))
             self._waiter.wait(self._pause())
             self._collect()
         while self._dispatch.running:
@@ -318,10 +325,12 @@ class _Loop:
             self._timetable.set(job.stream, due)
 
 
-def _start_all(dispatch: Dispatch, crew: Crew) -> list[str]:
+def _start_all(dispatch: Dispatch, crew: Crew, pulse: Pulse, now: datetime) -> list[str]:
     """Start what may start, and return the streams."""
     started: list[str] = []
     while crew.has_room and (job := dispatch.pick()) is not None:
+        pulse.started(job.stream, now, since=dispatch.since(job.stream))
         crew.start(job)
         started.append(job.stream)
+    pulse.looked(now, due=len(dispatch.waiting), running=len(dispatch.running))
     return started

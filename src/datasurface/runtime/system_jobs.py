@@ -5,10 +5,14 @@ They know no model folder; what a platform has to run and to show is in its acti
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from datasurface.errors import DataSurfaceError
 from datasurface.release.job import PlatformSpec
 from datasurface.release.needs import SystemJob
 from datasurface.runtime.apply import this_user
@@ -21,8 +25,11 @@ from datasurface.runtime.verdict import Verdict, verdict_of_error, worst
 from datasurface.secrets.masking import masked
 from datasurface.security.change import Change
 from datasurface.security.sync import sync
+from datasurface.store.system_runs import record_system_run
 
 __all__ = ["SystemResult", "run_system"]
+
+_LOGGER = logging.getLogger("datasurface")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,22 @@ def run_system(kind: SystemJob, platform: PlatformSpec, folder: Path, environ: M
     if kind is SystemJob.APPLY:
         return _apply(platform, folder, environ)
     with open_platform(platform, folder, environ) as running:
-        return _WORKS[kind](running)
+        try:
+            result = _WORKS[kind](running)
+        except Exception as error:
+            _remember(running, kind, f"{type(error).__name__}: {error}")
+            raise
+        _remember(running, kind, result.error)
+        return result
+
+
+def _remember(running: RunningPlatform, kind: SystemJob, error: str) -> None:
+    """Leave a note for whoever watches over the platform; that it cannot be left is no fault of the job."""
+    try:
+        with running.store.engine.begin() as connection:
+            record_system_run(connection, running.schema, kind.value, error=masked(error))
+    except (SQLAlchemyError, DataSurfaceError) as fault:
+        _LOGGER.debug("the end of %s is not noted: %s", kind, running.store.explain_error(fault))
 
 
 def _apply(platform: PlatformSpec, folder: Path, environ: Mapping[str, str]) -> SystemResult:

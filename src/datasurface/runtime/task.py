@@ -19,6 +19,7 @@ from datasurface.runtime.job import JobRunner, report_of
 from datasurface.runtime.platform import RunningPlatform, open_platform
 from datasurface.runtime.progress import Progress
 from datasurface.runtime.report import BatchReport, log_report
+from datasurface.runtime.telemetry.telemetry import OFF, Telemetry
 from datasurface.runtime.verdict import Verdict, verdict_of_error
 
 __all__ = ["run_streams"]
@@ -34,6 +35,7 @@ def run_streams(
     *,
     progress: Progress,
     stop: threading.Event,
+    telemetry: Telemetry = OFF,
 ) -> list[BatchReport]:
     """Run one batch of each stream, in the order given, and return how each ended.
 
@@ -44,6 +46,7 @@ def run_streams(
         environ: The variables that hold secrets.
         progress: Hears of rows as they are read.
         stop: After it is set no further batch is begun.
+        telemetry: Who is told of batches.
 
     Raises:
         NothingActiveError: nothing is active.
@@ -52,7 +55,7 @@ def run_streams(
     reports: list[BatchReport] = []
     with open_platform(platform, folder, environ) as running:
         running.active_digest()
-        runner = JobRunner(running, progress=progress)
+        runner = JobRunner(running, progress=progress, telemetry=telemetry)
         try:
             for stream in dict.fromkeys(streams):
                 reports.append(_stopped(stream) if stop.is_set() else _run(running, runner, stream, progress))

@@ -39,6 +39,7 @@ __all__ = [
     "release_tables",
     "releases",
     "streams",
+    "system_runs",
     "totals",
     "views",
 ]
@@ -212,6 +213,17 @@ totals = Table(
     Column("deleted", BigInteger, nullable=False),
     Column("seconds", Float(53), nullable=False),
     comment="What the batches of each stream came to through a number, by how they ended, for counters that never fall",
+)
+
+system_runs = Table(
+    "system_runs",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("at", _moment, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("ok_at", _moment),
+    Column("error", Text, nullable=False),
+    comment="How the last run of each job of the system ended, and when one last ended well",
 )
 
 audits = Table(

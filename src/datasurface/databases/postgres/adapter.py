@@ -13,11 +13,14 @@ from datasurface.model.infrastructure import PostgresDatabase
 from datasurface.model.vocabulary import History, Tls
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from datasurface.databases.access import AccessCatalog
     from datasurface.databases.base import Login, Source
     from datasurface.databases.code import CodeDatabase
     from datasurface.databases.merge import MergeStore
     from datasurface.databases.security import SecurityStore
+    from datasurface.databases.vitals import Vitals
 
 __all__ = ["ADAPTER", "PostgresAdapter"]
 
@@ -66,6 +69,12 @@ class PostgresAdapter:
         from datasurface.databases.postgres.roles import PostgresSecurity  # noqa: PLC0415 - imports the driver
 
         return PostgresSecurity(login)
+
+    def vitals(self, connection: Connection) -> Vitals:
+        """Tell how the server of a merge database fares."""
+        from datasurface.databases.postgres.vitals import vitals  # noqa: PLC0415 - only monitoring asks
+
+        return vitals(connection)
 
     def container_from_url(self, url: str) -> PostgresDatabase | None:
         """Return the database that `postgresql://user@host:port/database?sslmode=…` means; None for another scheme.

@@ -13,7 +13,10 @@ ENTRY_POINTS = "datasurface.exporters"
 
 
 class Exporter(Protocol):
-    """Where events go. Called by one thread of its own, never by that of a batch."""
+    """Where events go. Called by one thread of its own, never by that of a batch.
+
+    One that has an attribute `wants_logs` that is true gets the lines of the log too.
+    """
 
     def export(self, events: Sequence[Event]) -> None:
         """Send events, in their order; whatever is raised is logged once and harms nothing."""

@@ -12,7 +12,7 @@ from datasurface.runtime.telemetry.trace import Trace
 from datasurface.store.checks import CheckResult
 from datasurface.store.ledger import DatasetCounts
 
-__all__ = ["BatchFinished", "BatchStarted", "Event", "Platform", "StepDone", "StreamDispatched", "Subject"]
+__all__ = ["BatchFinished", "BatchStarted", "Event", "LogLine", "Platform", "StepDone", "StreamDispatched", "Subject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +97,34 @@ class BatchFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamDispatched:
-    """The scheduler has started a stream.
+    """A scheduler has started a stream.
 
     Attributes:
         waited: Seconds since it was due.
-        due: How many streams are due and not started.
-        running: How many run, this one included.
     """
 
+    platform: str
     stream: str
     at: datetime
     waited: float
-    due: int
-    running: int
 
 
-Event = BatchStarted | BatchFinished | StreamDispatched
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A line of this process's log.
+
+    Attributes:
+        severity: Its level as `logging` numbers it.
+        fields: What it tells besides, and which batch it is of.
+    """
+
+    at: datetime
+    severity: int
+    level: str
+    logger: str
+    message: str
+    fields: Mapping[str, str | int | float]
+    exception: str = ""
+
+
+Event = BatchStarted | BatchFinished | StreamDispatched | LogLine

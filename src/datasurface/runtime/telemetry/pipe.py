@@ -39,6 +39,7 @@ class Pipe:
         self._exporter = exporter
         self._queue: queue.Queue[Event | None] = queue.Queue(room)
         self._told = False
+        self._given_up = False
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"datasurface-{name}", daemon=True)
         self._thread.start()
@@ -62,10 +63,11 @@ class Pipe:
             self._queue.put(None, timeout=max(0.0, until - time.monotonic()))
         self._thread.join(max(0.0, until - time.monotonic()))
         if self._thread.is_alive():
+            self._given_up = True
             self._tell("its collector does not take what is left: it is given up")
 
     def _run(self) -> None:
-        while (found := self._gather())[0] is not None:
+        while (found := self._gather())[0] is not None and not self._given_up:
             self._export([event for event in found if event is not None])
             for _ in found:
                 self._queue.task_done()

@@ -22,9 +22,13 @@ class Telemetry:
     Args:
         exporters: By name.
         parent: The `traceparent` of whoever asked for this process; None for a process that goes on by itself.
+
+    Attributes:
+        wants_logs: Whether anybody wants the log too.
     """
 
     def __init__(self, exporters: Mapping[str, Exporter], *, parent: str | None = None) -> None:
+        self.wants_logs = any(getattr(exporter, "wants_logs", False) for exporter in exporters.values())
         self._pipes = [Pipe(name, exporter) for name, exporter in sorted(exporters.items())]
         self._parent = parent
 

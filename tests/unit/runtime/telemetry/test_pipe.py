@@ -15,7 +15,7 @@ from datasurface.runtime.telemetry.pipe import Pipe
 
 
 def event(stream: str = "crm") -> Event:
-    return StreamDispatched(stream=stream, at=datetime.now(UTC), waited=0.1, due=0, running=1)
+    return StreamDispatched(platform="yellow", stream=stream, at=datetime.now(UTC), waited=0.1)
 
 
 class Kept:
