@@ -65,7 +65,7 @@ def collector() -> Iterator[Collector]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 - as the base has it
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

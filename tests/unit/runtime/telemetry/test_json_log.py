@@ -56,6 +56,7 @@ def test_nothing_secret_is_in_it() -> None:
     remember(["canary-7d1"])
     try:
         report = BatchReport(stream="crm", batch_id=3, state="failed", warnings=("a canary-7d1",))
+        found: dict[str, Any] = {}
         try:
             int("canary-7d1 postgresql://me:other-secret@db/x")
         except ValueError:
