@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.request import urlopen
 
 Answer = tuple[int, dict[str, object]]
@@ -24,11 +25,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def moto_server() -> Iterator[int]:
+def moto_server(module: str = "moto.server") -> Iterator[int]:
     """Start a moto server as a process of its own; yield its port."""
     port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-W", "ignore", "-m", module, "-H", "127.0.0.1", "-p", str(port)]
+    here = str(Path(__file__).parent)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=here)
     try:
         for _ in range(300):
             try:

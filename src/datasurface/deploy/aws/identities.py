@@ -231,12 +231,16 @@ def _add_airflow(stack: StackBuilder) -> None:
     kubernetes = ground.deployable.find(Kubernetes)
     own = kubernetes.airflow_namespace if kubernetes is not None else None
     namespace = own or f"{ground.namespace}-airflow"
-    role = add_role(
-        stack,
-        "AirflowRole",
-        ground.names.role("airflow"),
-        _trust(stack, namespace, AIRFLOW_ACCOUNTS),
-        policies={"logs": keep_logs(ground, stack.told("DataKey"))},
+    name = ground.names.role("airflow")
+    role = add_role(stack, "AirflowRole", name, _trust(stack, namespace, AIRFLOW_ACCOUNTS))
+    stack.add(
+        iam.ManagedPolicy(
+            "AirflowLogs",
+            ManagedPolicyName=f"{name}-logs",
+            Description="keep the logs of tasks",
+            PolicyDocument=keep_logs(ground, stack.told("DataKey")),
+            Roles=[Ref(role)],
+        )
     )
     for number, account in enumerate(AIRFLOW_ACCOUNTS):
         _associate(stack, f"AirflowPods{number}", namespace, account, GetAtt(role, "Arn"))
