@@ -18,7 +18,12 @@ from datasurface.model.transformer import DbtProject
 
 __all__ = ["Instruction", "dockerfile", "extras", "image_files"]
 
-_IGNORED = ("*", "!wheels", "!wheels/.keep", "!wheels/*.whl")
+_IGNORED = ("*", "!model", "!wheels", "!wheels/.keep", "!wheels/*.whl", "**/__pycache__", "**/.datasurface", "**/.git")
+_MODEL = "/opt/model"
+_HINTS = {
+    "model": "The model folder, for the modules of transformers; jobs read nothing else of it.\n",
+    "wheels": "Wheels that no package index has.\n",
+}
 _HEAD = (
     "# syntax=docker/dockerfile:1",
     "# BASE is an image of Python by digest: docker.io/library/python:3.13-slim@sha256:…",
@@ -55,7 +60,7 @@ def image_files(cluster: Cluster) -> list[GeneratedFile]:
     return [
         GeneratedFile(path="image/.dockerignore", content="\n".join(_IGNORED) + "\n"),
         GeneratedFile(path="image/Dockerfile", content=dockerfile(extras(cluster))),
-        GeneratedFile(path="image/wheels/.keep", content="Wheels that no package index has.\n"),
+        *[GeneratedFile(path=f"image/{name}/.keep", content=text) for name, text in _HINTS.items()],
     ]
 
 
@@ -91,9 +96,16 @@ def _runtime() -> list[Instruction]:
     return [
         Instruction("FROM", ("${BASE}",)),
         Instruction("COPY", ("--from=builder /opt/datasurface /opt/datasurface",)),
+        Instruction("COPY", (f"model/ {_MODEL}/",)),
         Instruction(
             "ENV",
-            ('PATH="/opt/datasurface/bin:$PATH"', "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "HOME=/tmp"),
+            (
+                f"DATASURFACE_MODEL={_MODEL}",
+                'PATH="/opt/datasurface/bin:$PATH"',
+                "PYTHONUNBUFFERED=1",
+                "PYTHONDONTWRITEBYTECODE=1",
+                "HOME=/tmp",
+            ),
         ),
         Instruction("WORKDIR", ("/tmp",)),  # noqa: S108 - of the container alone
         Instruction("USER", (f"{USER}:{USER}",)),
