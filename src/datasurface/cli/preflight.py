@@ -107,7 +107,7 @@ def _document(target: str, release: str | None, found: Sequence[Result], *, ok: 
 
 
 def _print(found: Sequence[Result], *, with_passed: bool) -> None:
-    shown = [result for result in found if with_passed or result.verdict is not Verdict.PASS]
+    shown = [result for result in found if with_passed or result.outcome.told or result.verdict is not Verdict.PASS]
     if shown:
         print_table(("", "check", "found", "remedy"), [_row(result) for result in shown])
     for result in shown:

@@ -10,7 +10,19 @@ from typing import Generic, TypeVar
 from datasurface.errors import DataSurfaceError
 from datasurface.secrets.masking import masked
 
-__all__ = ["Check", "Needs", "Outcome", "Result", "UnseenError", "Verdict", "failed", "passed", "skipped", "warned"]
+__all__ = [
+    "Check",
+    "Needs",
+    "Outcome",
+    "Result",
+    "UnseenError",
+    "Verdict",
+    "failed",
+    "passed",
+    "skipped",
+    "told",
+    "warned",
+]
 
 T = TypeVar("T")
 
@@ -53,6 +65,7 @@ class Outcome:
         remedy: The command, or the change of the model, that puts it right; empty if nothing has to be.
         about: Which thing, where a check looks at several.
         document: What the remedy needs besides, such as a policy.
+        told: Whether it is told even if it passed, such as what something costs.
     """
 
     verdict: Verdict
@@ -60,6 +73,7 @@ class Outcome:
     remedy: str = ""
     about: str = ""
     document: Mapping[str, object] | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +138,11 @@ class Result:
 def passed(why: str, *, about: str = "") -> Outcome:
     """Return that the target would accept it."""
     return Outcome(verdict=Verdict.PASS, why=why, about=about)
+
+
+def told(why: str, *, about: str = "") -> Outcome:
+    """Return something that people want to know though nothing is wrong."""
+    return Outcome(verdict=Verdict.PASS, why=why, about=about, told=True)
 
 
 def warned(why: str, remedy: str, *, about: str = "", document: Mapping[str, object] | None = None) -> Outcome:
