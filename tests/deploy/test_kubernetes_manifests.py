@@ -31,6 +31,7 @@ from datasurface import (
 )
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.kubernetes.cluster import Cluster
+from datasurface.deploy.kubernetes.doctor import doctor_job
 from datasurface.deploy.kubernetes.network import open_ways
 from datasurface.deploy.kubernetes.target import TARGET
 from datasurface.deploy.pod import job_labels, job_pod
@@ -349,3 +350,25 @@ def test_service_accounts_name_their_roles_where_pods_take_them_on_by_them() -> 
     others = {name: role for name, role in roles.items() if role != derived}
     assert all(role == f"arn:aws-cn:iam::123456789012:role/{name}" for name, role in others.items())
     assert len(others) == 5
+
+
+def test_doctor_runs_where_a_job_does_and_with_no_more() -> None:
+    target = CASES["alone"]()
+    (platform,) = target.platforms
+    crm = platform.job("crm")
+    assert crm is not None
+    found = yaml.safe_load(doctor_job(target, "crm"))
+    kubernetes_validate.validate(found, VERSIONS[0], strict=True)
+    pod = found["spec"]["template"]
+    job: Any = job_pod(platform, crm, _ALONE, arguments=["job", "crm"])
+    assert pod["spec"]["volumes"] == job["volumes"]
+    assert pod["spec"]["serviceAccountName"] == job["serviceAccountName"]
+    assert pod["metadata"]["labels"] == job_labels(platform, crm)
+    assert pod["spec"]["containers"][0]["args"] == [
+        "doctor", "--stream", "crm", "--platform-file", "/etc/datasurface/platform.json"
+    ]  # fmt: skip
+    applying = yaml.safe_load(doctor_job(target, None))
+    assert applying["spec"]["template"]["metadata"]["labels"]["datasurface.io/job"] == "apply"
+    with pytest.raises(ConfigurationError, match="no stream 'gone'") as caught:
+        doctor_job(target, "gone")
+    assert "crm" in caught.value.hint

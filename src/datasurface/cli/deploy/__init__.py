@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from datasurface.cli.deploy.aws import command as aws
+from datasurface.cli.deploy.doctor import command as doctor
 from datasurface.cli.deploy.learn import learn
 from datasurface.cli.deploy.target import target_command
 from datasurface.cli.options import platform_option
@@ -86,3 +87,4 @@ command.add_command(learn)
 
 
 command.add_command(aws)
+command.add_command(doctor)
