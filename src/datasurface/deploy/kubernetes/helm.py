@@ -36,6 +36,8 @@ _HEADING = (
     "#   helm upgrade --install airflow apache-airflow/airflow --namespace {namespace} -f values-airflow.yaml\n"
 )
 _TWO = "2.11.2"
+_LOOK = 60
+"""Seconds after which Airflow looks for new DAG files."""
 _TASK = 192
 """MiB that a task which watches a pod takes in the scheduler's pod; twice what was measured."""
 
@@ -225,8 +227,10 @@ def _config(cluster: Cluster, airflow: Airflow) -> Document:
             "load_examples": "False",
             "parallelism": cluster.settings.parallelism,
         },
-        "scheduler": {"max_tis_per_query": 0},
+        "scheduler": {"max_tis_per_query": 0, **({"dag_dir_list_interval": _LOOK} if _is_two(airflow) else {})},
     }
+    if not _is_two(airflow):
+        found["dag_processor"] = {"refresh_interval": _LOOK}
     if cluster.settings.airflow_logs is not None:
         found["logging"] = {"remote_logging": "True", "remote_base_log_folder": cluster.settings.airflow_logs}
     if backend := _backend(cluster, airflow):
