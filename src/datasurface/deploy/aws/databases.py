@@ -18,6 +18,7 @@ from datasurface.deploy.aws.ground import Database, Ground
 from datasurface.deploy.aws.roles import add_role, service_trust
 from datasurface.deploy.aws.subnets import database_subnets, node_subnets, vpc_id
 from datasurface.deploy.aws.template import CAPABILITY_EXPAND, Stack, StackBuilder
+from datasurface.model.aws import AwsNetwork
 from datasurface.model.secret_names import aws_name
 
 __all__ = ["ADMIN", "databases", "instances_of"]
@@ -191,7 +192,7 @@ def _add_rotation(
                     IpProtocol="tcp",
                     FromPort=_HTTPS,
                     ToPort=_HTTPS,
-                    CidrIp="0.0.0.0/0",
+                    CidrIp=_where_secrets_are(stack.ground),
                     Description="to Secrets Manager",
                 ),
                 ec2.SecurityGroupRule(
@@ -240,6 +241,13 @@ def _add_rotation(
             ),
         )
     )
+
+
+def _where_secrets_are(ground: Ground) -> str:
+    """Return where Secrets Manager is: at its endpoint inside of the network, or anywhere where there is none of ours."""
+    network = ground.settings.network
+    own = isinstance(network, AwsNetwork) or network.endpoints
+    return network.cidr if own else "0.0.0.0/0"
 
 
 def _add_hosts(stack: StackBuilder) -> None:

@@ -1,4 +1,8 @@
-"""Endpoints of AWS's services inside the network: what jobs say to them never leaves it."""
+"""Endpoints of AWS's services inside the network: what jobs say to them never leaves it.
+
+That of S3 is an interface like all others: at a gateway S3 would keep its public addresses, and no network policy of
+Kubernetes could tell them from anybody else's.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from datasurface.deploy.aws.template import StackBuilder
 
 __all__ = ["add_endpoints", "interface_services", "nowhere"]
 
-_ALWAYS = ("ecr.api", "ecr.dkr", "eks-auth", "kms", "logs", "secretsmanager", "sts")
+_ALWAYS = ("ecr.api", "ecr.dkr", "eks-auth", "kms", "logs", "s3", "secretsmanager", "sts")
 """What jobs and nodes talk to all the time: images, identities, keys, logs, secrets."""
 _WITHOUT_EGRESS = ("autoscaling", "ec2", "eks", "elasticloadbalancing", "monitoring")
 """What nodes and add-ons need besides, where nothing leads out."""
@@ -31,7 +35,6 @@ def add_endpoints(
     stack: StackBuilder,
     vpc: object,
     subnets: Sequence[object],
-    tables: Sequence[ec2.RouteTable],
     *,
     cidr: str,
     everything: bool,
@@ -54,6 +57,8 @@ def add_endpoints(
     storage = stack.ground.settings.shared_storage
     for service in interface_services(everything=everything, shared_storage=storage):
         own: dict[str, Any] = {"PolicyDocument": _own_account(stack)} if service in _OWN_ACCOUNT_ONLY else {}
+        if service == "s3":
+            own["DnsOptions"] = ec2.DnsOptionsSpecification(PrivateDnsOnlyForInboundResolverEndpoint="AllResolvers")
         stack.add(
             ec2.VPCEndpoint(
                 "".join(part.capitalize() for part in service.replace("-", ".").split(".")) + "Endpoint",
@@ -64,16 +69,6 @@ def add_endpoints(
                 SecurityGroupIds=[Ref(group)],
                 PrivateDnsEnabled=True,
                 **own,
-            )
-        )
-    if tables:
-        stack.add(
-            ec2.VPCEndpoint(
-                "S3Endpoint",
-                VpcId=vpc,
-                VpcEndpointType="Gateway",
-                ServiceName=Sub("com.amazonaws.${AWS::Region}.s3"),
-                RouteTableIds=[Ref(table) for table in tables],
             )
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from datasurface.deploy.aws.names import AwsNames, aws_names
+from datasurface.deploy.aws_names import AwsNames, aws_names
 from datasurface.deploy.base import Deployable
 from datasurface.errors import ConfigurationError
 from datasurface.model.aws import AuroraCluster, AwsNetwork

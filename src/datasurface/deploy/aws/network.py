@@ -29,7 +29,7 @@ def network(ground: Ground) -> Stack | None:
     if isinstance(made, AwsExistingNetwork):
         if not made.endpoints:
             return None
-        add_endpoints(stack, made.vpc, list(made.subnets), [], cidr=made.cidr, everything=False)
+        add_endpoints(stack, made.vpc, list(made.subnets), cidr=made.cidr, everything=False)
         return stack.built()
     vpc = _add_vpc(stack, made)
     private, tables = _add_private_subnets(stack, vpc, made)
@@ -37,7 +37,7 @@ def network(ground: Ground) -> Stack | None:
     if made.egress is AwsEgress.NAT:
         _add_nat(stack, vpc, made, tables)
     near = private if ground.production else private[:1]
-    add_endpoints(stack, Ref(vpc), near, tables, cidr=made.cidr, everything=made.egress is AwsEgress.NONE)
+    add_endpoints(stack, Ref(vpc), near, cidr=made.cidr, everything=made.egress is AwsEgress.NONE)
     return stack.built()
 
 

@@ -26,8 +26,8 @@ from datasurface import (
     PostgresDatabase,
 )
 from datasurface.deploy.aws.actions import ACTIONS, required_actions
-from datasurface.deploy.aws.names import AwsNames, aws_names
 from datasurface.deploy.aws.target import TARGET, stacks
+from datasurface.deploy.aws_names import AwsNames, aws_names
 from datasurface.deploy.base import Deployable
 from datasurface.errors import ConfigurationError
 from datasurface.model.deployment import Aws
