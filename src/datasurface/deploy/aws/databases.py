@@ -244,7 +244,7 @@ def _add_rotation(
 
 
 def _where_secrets_are(ground: Ground) -> str:
-    """Return where Secrets Manager is: at its endpoint inside of the network, or anywhere where there is none of ours."""
+    """Return where Secrets Manager is: inside of the network, or anywhere if it has no endpoint of ours."""
     network = ground.settings.network
     own = isinstance(network, AwsNetwork) or network.endpoints
     return network.cidr if own else "0.0.0.0/0"
