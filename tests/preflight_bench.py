@@ -14,6 +14,7 @@ from datasurface.deploy.base import Deployable
 from datasurface.deploy.packing import PodNeed
 from datasurface.deploy.preflight.check import Result, Verdict
 from datasurface.deploy.preflight.run import run_checks
+from datasurface.errors import DataSurfaceError
 from datasurface.model.deployment import Deployment
 from deploying import MERGE, deployable, model, store
 
@@ -58,6 +59,7 @@ def subject(
     pods: Sequence[PodNeed] = (),
     manifests: Sequence[Mapping[str, Any]] = (),
     images: Mapping[str, str] | None = None,
+    problems: Sequence[DataSurfaceError] = (),
     environ: Mapping[str, str] | None = None,
     what: Deployable | None = None,
     today: date = TODAY,
@@ -78,6 +80,7 @@ def subject(
         today=today,
         pods=tuple(pods),
         manifests=tuple(manifests),
+        problems=problems,
         images=images or {},
         environ=environ or {},
         lint=lint,

@@ -128,6 +128,13 @@ def test_trust_that_lets_in_nobody_or_everybody(trust: dict[str, Any], words: st
     assert [problem for problem in web_identity_problems(trust) if words in problem]
 
 
+def test_an_issuer_that_only_the_creation_tells() -> None:
+    named = "${Cluster.Issuer}"
+    assert list(web_identity_problems(web(issuer=named, provider="${Issuer.Arn}"))) == []
+    (problem,) = web_identity_problems(web(issuer=named, provider="${Issuer.Arn}", conditions={f"{named}:aud": None}))
+    assert "aud is not compared" in problem
+
+
 def test_trust_in_order() -> None:
     assert list(web_identity_problems(web())) == []
     assert list(pod_identity_problems(policy(PODS))) == []

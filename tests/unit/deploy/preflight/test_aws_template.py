@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from datasurface.deploy.aws.preflight.template import templates_of
+from datasurface.errors import ConfigurationError
 from preflight_bench import fails, passes, resource, skips, subject
 
 BUCKET = resource("S3::Bucket", BucketName="acme")
@@ -19,6 +20,12 @@ def test_a_template_in_order() -> None:
         {"Bucket": BUCKET, "Alias": {**resource("KMS::Alias", TargetKeyId={"Ref": "Bucket"}), "DependsOn": "Bucket"}}
     )
     assert "2 resources" in passes("aws.template.structure", given)
+
+
+def test_files_that_cannot_be_made() -> None:
+    passes("aws.template.made", subject({"Bucket": BUCKET}))
+    problem = ConfigurationError("nothing tells where the container is", hint="say egress=")
+    fails("aws.template.made", subject(problems=[problem]), "where the container is", "say egress=")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ class AwsPreflight:
         """Return what the checks are given: the stacks that would be made, and AWS, which nothing has asked yet.
 
         Raises:
-            ConfigurationError: the environment is not deployed to AWS, or not so that it could be.
+            ConfigurationError: the environment is not deployed to AWS.
+            MissingExtraError: what makes the templates is not installed.
         """
         return planned(deployable, environ, today=_today(), lint=lint)
 

@@ -164,6 +164,7 @@ class AwsReader:
 
     def _guarded(self, service: str, operation: str, call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped] # noqa: PLC0415
+        from botocore.parsers import ResponseParserError  # type: ignore[import-untyped] # noqa: PLC0415
 
         action = action_of(service, operation)
         self.asked.add(action)
@@ -171,7 +172,7 @@ class AwsReader:
             answer: Mapping[str, Any] = call()
         except ClientError as error:
             problem = _refusal(action, error.response.get("Error", {}))
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             problem = _trouble(action, error)
         else:
             return answer
@@ -191,7 +192,8 @@ def _refusal(action: str, told: Mapping[str, str]) -> DataSurfaceError:
         return UnseenError(f"this login may not call {action}", hint=f"allow {action}, or have somebody look who may")
     if code in _LOGIN:
         return SecretError(f"AWS refuses this login: {code}", hint="log in anew: aws sso login, or aws configure")
-    return AwsRefusalError(f"{action}: {code}: {message}", aws_code=code)
+    first = message.strip().splitlines()[0] if message.strip() else "no reason is given"
+    return AwsRefusalError(f"{action}: {code}: {first}", aws_code=code, hint="try again, then ask AWS's support")
 
 
 def _trouble(action: str, error: Exception) -> DataSurfaceError:
@@ -202,4 +204,6 @@ def _trouble(action: str, error: Exception) -> DataSurfaceError:
         return SecretError(f"the login to AWS has expired ({kind})", hint="log in anew: aws sso login")
     if kind == "ParamValidationError":
         return AwsRefusalError(f"{action}: AWS takes no such argument: {error}", aws_code=kind)
+    if kind == "ResponseParserError":
+        return TransientError(f"{action}: the answer is not one of AWS", hint="is a proxy in between? Then try again")
     return TransientError(f"{action}: AWS cannot be reached: {kind}", hint="is there a way to its endpoint?")

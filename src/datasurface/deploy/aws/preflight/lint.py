@@ -67,6 +67,13 @@ _RUN = "import sys; from cfnlint.runner import main; sys.exit(main())"
 _AGAIN = "generate the files anew; if it stays, report it"
 
 
+def _files(subject: AwsSubject) -> Iterator[Outcome]:
+    for problem in subject.problems:
+        yield failed(problem.message, problem.hint or "see the message")
+    if not subject.problems:
+        yield passed(f"{len(subject.stacks)} stacks can be made")
+
+
 def _structure(subject: AwsSubject) -> Iterator[Outcome]:
     for template in subject.templates:
         problems = list(_problems(template))
@@ -243,6 +250,14 @@ def _linted(paths: Mapping[str, str], region: str) -> Iterator[Outcome]:
 
 
 CHECKS: tuple[Check[AwsSubject], ...] = (
+    Check(
+        id="aws.template.made",
+        title="whether there are files at all",
+        looks_at="that `deploy aws`, and `deploy kubernetes` where the environment has both, can make their files",
+        fails="the model says too little, or what contradicts itself; everything else looks at what could be made",
+        remedy="what the message says",
+        look=_files,
+    ),
     Check(
         id="aws.template.structure",
         title="structure of the templates",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from datasurface.deploy.aws.actions import required_actions
 from datasurface.deploy.aws.preflight.clients import AwsReader, Clients
@@ -13,10 +13,13 @@ from datasurface.deploy.aws.preflight.subject import AwsSubject, PlannedStack
 from datasurface.deploy.aws.target import stacks
 from datasurface.deploy.base import Deployable, target, target_names
 from datasurface.deploy.pod_needs import pod_needs
+from datasurface.errors import DataSurfaceError, MissingExtraError
 from datasurface.model.deployment import Aws
 from datasurface.model.kubernetes import Kubernetes
 
 __all__ = ["planned"]
+
+_T = TypeVar("_T")
 
 _LOOKED_AT = re.compile(
     r"accessModes:|kind: StorageClass|type: LoadBalancer|name: \w*(PASSWORD|TOKEN|SECRET|KEY)", re.IGNORECASE
@@ -28,22 +31,35 @@ def planned(deployable: Deployable, environ: Mapping[str, str], *, today: date, 
     """Return what the checks are given; AWS is asked nothing yet.
 
     Raises:
-        ConfigurationError: the environment is not deployed to AWS, or not so that it could be.
+        ConfigurationError: the environment is not deployed to AWS.
         MissingExtraError: what makes the templates is not installed.
     """
     settings = deployable.settings(Aws)
+    problems: list[DataSurfaceError] = []
     return AwsSubject(
         deployable=deployable,
         settings=settings,
-        stacks=tuple(_stacks(deployable)),
+        stacks=_made(_stacks(deployable), problems),
         aws=AwsReader(Clients(settings.region)),
         today=today,
         pods=pod_needs(deployable),
-        manifests=tuple(_manifests(deployable)),
+        manifests=_made(_manifests(deployable), problems),
+        problems=problems,
         images=dict(_images(deployable)),
         environ=environ,
         lint=lint,
     )
+
+
+def _made(parts: Iterator[_T], problems: list[DataSurfaceError]) -> tuple[_T, ...]:
+    """Return all parts; none, and the problem among the others, if they cannot be made."""
+    try:
+        return tuple(parts)
+    except MissingExtraError:
+        raise
+    except DataSurfaceError as error:
+        problems.append(error)
+        return ()
 
 
 def _stacks(deployable: Deployable) -> Iterator[PlannedStack]:

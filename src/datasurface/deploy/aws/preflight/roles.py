@@ -62,7 +62,7 @@ def _accounts(subject: AwsSubject) -> Iterator[Outcome]:
     roles = role_of_account(subject)
     if not roles:
         return
-    needing = {account for secret in subject.secrets for account in secret.accounts}
+    needing = {account for secret in subject.secrets for account in secret.accounts} - subject.foreign_roles.keys()
     for account, about in subject.accounts:
         if account in needing and account not in roles:
             yield failed(f"the service account {account} has no role: it could read no secret", _AGAIN, about=about)

@@ -14,7 +14,9 @@ from datasurface.deploy.aws.preflight.template import Resource, Template, templa
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.packing import PodNeed
 from datasurface.deploy.pod import account_of
+from datasurface.errors import DataSurfaceError
 from datasurface.model.deployment import Aws
+from datasurface.model.identity import AwsRole
 from datasurface.model.infrastructure import Credential
 from datasurface.model.kubernetes import Kubernetes
 from datasurface.model.secret_names import aws_name
@@ -73,6 +75,7 @@ class AwsSubject:
         stacks: The stacks, in the order in which they are made.
         pods: What may run at once.
         manifests: The Kubernetes objects that go with the stacks.
+        problems: Why the stacks, or the Kubernetes objects, cannot be made.
         images: The images that pods run, by what messages call them.
         aws: AWS, read only.
         environ: The variables of the process.
@@ -87,6 +90,7 @@ class AwsSubject:
     today: date
     pods: tuple[PodNeed, ...] = ()
     manifests: tuple[Mapping[str, Any], ...] = ()
+    problems: Sequence[DataSurfaceError] = ()
     images: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     lint: bool = False
@@ -181,6 +185,18 @@ class AwsSubject:
             NeededSecret(name=name, credential=credential, accounts=tuple(sorted(accounts)), issued=issued)
             for name, (credential, accounts, issued) in sorted(found.items())
         )
+
+    @cached_property
+    def foreign_roles(self) -> dict[str, str]:
+        """The roles of transformers (`run_as`) that the stacks do not make, by service account."""
+        made = set(self.settings.create_roles)
+        found = {}
+        for platform in self.platforms:
+            for job in platform.jobs:
+                role = job.transformer.run_as if job.transformer is not None else None
+                if isinstance(role, AwsRole) and role.role_name not in made:
+                    found[account_of(platform, job)] = role.role_name
+        return found
 
     @cached_property
     def accounts(self) -> tuple[tuple[str, str], ...]:

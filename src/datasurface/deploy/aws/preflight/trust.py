@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from datasurface.deploy.aws.preflight.policies import statements_of
-from datasurface.deploy.aws.preflight.template import listed
+from datasurface.deploy.aws.preflight.template import is_known, listed
 
 __all__ = ["AUDIENCE", "issuers_of", "pod_identity_problems", "subjects_of", "web_identity_problems"]
 
@@ -29,13 +29,23 @@ def _of_pods(trust: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def issuers_of(trust: Any) -> tuple[str, ...]:
-    """Return the issuers whose service accounts may take a role on, as the policy names them."""
+    """Return the issuers whose service accounts may take a role on, as the policy names them.
+
+    One that only the creation of the cluster tells is called as the conditions call it.
+    """
     found = []
     for statement in _of_web(trust):
         principal = statement.get("Principal", {})
         providers = listed(principal.get("Federated") if isinstance(principal, Mapping) else principal)
-        found += [str(provider).partition(":oidc-provider/")[2] for provider in providers]
+        found += [_issuer(str(provider), statement) for provider in providers]
     return tuple(found)
+
+
+def _issuer(provider: str, statement: Mapping[str, Any]) -> str:
+    if is_known(provider):
+        return provider.partition(":oidc-provider/")[2]
+    keys = [key for condition in (statement.get("Condition") or {}).values() for key in condition]
+    return next((key.rpartition(":")[0] for key in keys if key.endswith((":aud", ":sub"))), provider)
 
 
 def subjects_of(trust: Any) -> tuple[str, ...]:

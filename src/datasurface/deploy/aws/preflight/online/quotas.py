@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from datasurface.deploy.aws.preflight.clients import AwsRefusalError
 from datasurface.deploy.aws.preflight.nodes import node_types
 from datasurface.deploy.aws.preflight.online.existing import existing_stacks
 from datasurface.deploy.aws.preflight.online.identity import ACCOUNT
@@ -13,7 +14,7 @@ from datasurface.deploy.aws.preflight.subject import AwsSubject
 from datasurface.deploy.aws.preflight.template import Resource, listed
 from datasurface.deploy.instances import INSTANCES
 from datasurface.deploy.preflight.check import Check, Needs, Outcome, UnseenError, failed, passed, warned
-from datasurface.errors import DataSurfaceError
+from datasurface.errors import DataSurfaceError, TransientError
 
 __all__ = ["CHECKS", "QUOTAS", "Quota"]
 
@@ -68,12 +69,13 @@ class Quota:
         asked = {"ServiceCode": self.service, "QuotaCode": self.code}
         try:
             for operation in ("get_service_quota", "get_aws_default_service_quota"):
-                absent = {"NoSuchResourceException", "InvalidAction", "UnknownOperationException", "InternalFailure"}
-                found = subject.aws.find("service-quotas", operation, absent, **asked)
+                found = subject.aws.find("service-quotas", operation, {"NoSuchResourceException"}, **asked)
                 if found is not None:
                     return float(found["Quota"]["Value"]), "Service Quotas"
         except UnseenError:
             return self.usual, "AWS's default; this login may not read quotas"
+        except (AwsRefusalError, TransientError):
+            return self.usual, "AWS's default; Service Quotas does not answer"
         return self.usual, "AWS's default"
 
 

@@ -12,31 +12,17 @@ from datasurface.deploy.aws.preflight.online.identity import ACCOUNT
 from datasurface.deploy.aws.preflight.roles import role_of_account
 from datasurface.deploy.aws.preflight.subject import AwsSubject
 from datasurface.deploy.aws.preflight.trust import issuers_of, pod_identity_problems, subjects_of, web_identity_problems
-from datasurface.deploy.pod import account_of
 from datasurface.deploy.preflight.check import Check, Needs, Outcome, failed, passed, skipped
-from datasurface.model.identity import AwsRole
 
 __all__ = ["CHECKS"]
 
 _AGAIN = "deploy the stack of the roles anew; a role of somebody else: its owner changes the trust policy"
 
 
-def _run_as(subject: AwsSubject) -> dict[str, str]:
-    """Return the roles of transformers that somebody else has made, by service account."""
-    made = set(subject.settings.create_roles)
-    found = {}
-    for platform in subject.platforms:
-        for job in platform.jobs:
-            role = job.transformer.run_as if job.transformer is not None else None
-            if isinstance(role, AwsRole) and role.role_name not in made:
-                found[account_of(platform, job)] = role.role_name
-    return found
-
-
 def _named(subject: AwsSubject) -> dict[str, str]:
     """Return the name of each service account's role, as far as names are known."""
     found = {account: role.text("RoleName") for account, role in role_of_account(subject).items()}
-    return {account: name for account, name in found.items() if name} | _run_as(subject)
+    return {account: name for account, name in found.items() if name} | subject.foreign_roles
 
 
 def _trust_of(role: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -48,7 +34,7 @@ def _trust_of(role: Mapping[str, Any]) -> Mapping[str, Any]:
 def _roles(subject: AwsSubject) -> Iterator[Outcome]:
     cluster = existing_cluster(subject)
     issuer = str((cluster or {}).get("identity", {}).get("oidc", {}).get("issuer", "")).removeprefix("https://")
-    others = _run_as(subject)
+    others = subject.foreign_roles
     looked = 0
     for account, name in sorted(_named(subject).items()):
         found = subject.aws.find("iam", "get_role", {"NoSuchEntity"}, RoleName=name)
