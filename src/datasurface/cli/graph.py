@@ -7,6 +7,7 @@ import click
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.graph.build import build_graph
 from datasurface.graph.render import document, dot, mermaid, text
+from datasurface.release.bind import binding_of
 from datasurface.release.system import with_system
 
 __all__ = ["command"]
@@ -27,7 +28,9 @@ _RENDERERS = {"text": text, "mermaid": mermaid, "dot": dot}
 @model_options
 def command(session: Session, form: str, as_json: bool) -> int:
     """Print the pipelines derived from the model, from sources to consumers."""
-    graph = build_graph(with_system(session.load(), always=True))
+    ecosystem = session.load()
+    bound = binding_of(ecosystem, session.environment).model(ecosystem)
+    graph = build_graph(with_system(bound, always=True))
     if as_json or form == "json":
         print_json(document(graph))
     else:

@@ -141,6 +141,11 @@ _CHECKS = {
     "DS-Q006": CodeInfo(_E, "a check that nothing can run"),
 }
 _RELEASES = {
+    "DS-E001": CodeInfo(_E, "an embedded database in an environment that is deployed"),
+    "DS-E002": CodeInfo(_E, "a file of this machine in an environment that is deployed"),
+    "DS-E003": CodeInfo(_W, "an embedded database in an environment that serves production"),
+    "DS-E004": CodeInfo(_E, "two environments with one platform in one database"),
+    "DS-E005": CodeInfo(_W, "no credential in an environment that is deployed"),
     "DS-L001": CodeInfo(_E, "a rule for releases that cannot be read"),
     "DS-L002": CodeInfo(_E, "a release store that cannot be"),
     "DS-L003": CodeInfo(_I, "releases that nothing follows"),
@@ -148,9 +153,8 @@ _RELEASES = {
 _SUPPORT = {
     "DS-S002": CodeInfo(_E, "a consumer replica: not supported yet"),
     "DS-S003": CodeInfo(_E, "a primary ingestion: not supported yet"),
-    "DS-S004": CodeInfo(_E, "binding by an environment: not supported yet"),
     "DS-S005": CodeInfo(_W, "a policy that is not enforced yet"),
-    "DS-S009": CodeInfo(_W, "a hint that is not followed yet"),
+    "DS-S009": CodeInfo(_W, "a hint that nothing follows"),
     "DS-S010": CodeInfo(_E, "a kind of credential that the database cannot use"),
     "DS-S011": CodeInfo(_W, "a cloud identity, which only deploy targets give"),
 }

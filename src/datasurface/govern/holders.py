@@ -14,7 +14,7 @@ from datasurface.model.effective import all_datastores, all_workspaces
 from datasurface.model.infrastructure import Container, Credential
 from datasurface.model.platform import LegacyPlatform, YellowPlatform
 
-__all__ = ["HeldContainer", "HeldCredential", "held_containers", "held_credentials"]
+__all__ = ["HeldContainer", "HeldCredential", "held_containers", "held_credentials", "held_stand_ins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,15 @@ def _mentions(ecosystem: Ecosystem) -> Iterator[HeldContainer]:
     for where in all_workspaces(ecosystem):
         if where.workspace.container is not None:
             yield HeldContainer(where.workspace.container, where.workspace)
+
+
+def held_stand_ins(ecosystem: Ecosystem) -> Iterator[HeldContainer]:
+    """Yield every container that stands in for another one in an environment."""
+    for environment in ecosystem.environments:
+        yield from (HeldContainer(container, environment) for container in environment.containers.values())
+        for platform in environment.platforms:
+            if isinstance(platform, YellowPlatform):
+                yield HeldContainer(platform.container, platform)
 
 
 def held_credentials(ecosystem: Ecosystem, containers: tuple[HeldContainer, ...]) -> Iterator[HeldCredential]:

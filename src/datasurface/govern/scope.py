@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from datasurface.govern.capabilities import Capabilities, CapabilityMap
 from datasurface.govern.code import NO_FACTS, CodeFacts
-from datasurface.govern.holders import HeldContainer, HeldCredential, held_containers, held_credentials
+from datasurface.govern.holders import HeldContainer, HeldCredential, held_containers, held_credentials, held_stand_ins
 from datasurface.govern.paths import store_path
 from datasurface.govern.report import Finding
 from datasurface.graph.nodes import Graph, Stream
@@ -49,15 +49,20 @@ class Scope:
     """A model and everything that rules ask about it.
 
     Attributes:
+        ecosystem: The model on the databases of the environment that binds it.
+        declared: The model as it is declared.
         environment: The name of the environment that is to bind the model; None for the model as it is.
         secret_stores: The names of the installed secret stores.
         code: What is known of transformers' code besides the model.
+        containers: Those that the model uses, as it is bound.
+        stand_ins: Those of all environments, if none binds the model.
         names: Full names of schemas and views that are too long, with their physical ones; rules add to it.
     """
 
     ecosystem: Ecosystem
     capabilities: CapabilityMap
     graph: Graph
+    declared: Ecosystem
     environment: str | None = None
     secret_stores: frozenset[str] = BUILT_IN_STORES
     code: CodeFacts = NO_FACTS
@@ -66,6 +71,7 @@ class Scope:
     workspaces: tuple[PlacedWorkspace, ...] = ()
     sinks: tuple[PlacedSink, ...] = ()
     containers: tuple[HeldContainer, ...] = ()
+    stand_ins: tuple[HeldContainer, ...] = ()
     credentials: tuple[HeldCredential, ...] = ()
     stores: dict[str, list[PlacedDatastore]] = field(default_factory=dict)
     platforms: dict[str, Platform] = field(default_factory=dict)
@@ -76,6 +82,7 @@ class Scope:
         self.datastores = tuple(all_datastores(self.ecosystem))
         self.workspaces = tuple(all_workspaces(self.ecosystem))
         self.containers = tuple(held_containers(self.ecosystem))
+        self.stand_ins = tuple(held_stand_ins(self.declared)) if self.environment is None else ()
         self.credentials = tuple(held_credentials(self.ecosystem, self.containers))
         for placed in self.datastores:
             self.stores.setdefault(placed.datastore.name, []).append(placed)

@@ -27,7 +27,7 @@ from datasurface.model.convert import (
 )
 from datasurface.model.position import Position, line_of
 
-__all__ = ["EMPTY_MAPPING", "NOUNS", "Noun", "field_names", "follows", "noun", "opposite"]
+__all__ = ["EMPTY_MAPPING", "NOUNS", "Noun", "field_names", "follows", "noun", "opposite", "replaced"]
 
 NOUNS: dict[str, type[Noun]] = {}
 """Every noun by its class name: what `from_json` may make."""
@@ -35,6 +35,7 @@ NOUNS: dict[str, type[Noun]] = {}
 _OWN_FOLDER = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120 - pathlib takes long to import
 _REPLACE = getattr(dataclasses, "_replace", dataclasses.replace).__code__
 _NounT = TypeVar("_NounT", bound="type[Noun]")
+_AnyNoun = TypeVar("_AnyNoun", bound="Noun")
 
 
 class Noun:
@@ -124,6 +125,14 @@ class Noun:
 def field_names(cls: type[Noun]) -> tuple[str, ...]:
     """Return the names of the declared fields of a noun class, in their order."""
     return tuple(cls.__dataclass_fields__)  # type: ignore[attr-defined] # every noun is a dataclass
+
+
+def replaced(noun: _AnyNoun, **changes: object) -> _AnyNoun:
+    """Return a copy of `noun` with other values in some fields, at the same place of the source."""
+    copy = dataclasses.replace(noun, **changes)  # type: ignore[type-var] # every noun is a dataclass
+    for slot in ("_made_in", "_made_at"):
+        object.__setattr__(copy, slot, getattr(noun, slot))
+    return copy
 
 
 def _values(noun: Noun) -> list[object]:

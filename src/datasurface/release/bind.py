@@ -6,11 +6,10 @@ Fills in, too, what jobs would otherwise have to ask the model for: the database
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TypeVar
 
 from datasurface.errors import ConfigurationError
-from datasurface.model.base import Noun
+from datasurface.model.base import replaced
+from datasurface.model.binding import bound, environment_of, stand_in, stand_in_platform
 from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import embedded_database
@@ -19,8 +18,6 @@ from datasurface.model.platform import Environment, Hint, Platform, YellowPlatfo
 from datasurface.model.secret_stores import DEFAULT_STORES, StoreChoice
 
 __all__ = ["Binding", "better_hint", "binding_of", "replaced"]
-
-_N = TypeVar("_N", bound=Noun)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +32,17 @@ class Binding:
     ecosystem: str
     environment: Environment | None = None
 
+    def model(self, ecosystem: Ecosystem) -> Ecosystem:
+        """Return the model with everything that stands in put in place, which is what to derive pipelines from."""
+        return bound(ecosystem, self.environment)
+
     def platform(self, platform: Platform) -> Platform:
-        """Return what stands in for `platform`: the environment's platform of the same name, or itself."""
-        stand_ins = self.environment.platforms if self.environment else ()
-        return next((p for p in stand_ins if p.name == platform.name), platform)
+        """Return what stands in for a platform of the model, or itself."""
+        return platform if self.environment is None else stand_in_platform(self.environment, platform)
 
     def container(self, container: Container) -> Container:
-        """Return what stands in for `container`, an embedded server with its database's name."""
-        stand_ins: Mapping[str, Container] = self.environment.containers if self.environment else {}
-        return self.with_database(stand_ins.get(container.name, container))
+        """Return what stands in for a container of the model, or itself; an embedded server with its database."""
+        return self.with_database(container if self.environment is None else stand_in(self.environment, container))
 
     def with_database(self, container: Container) -> Container:
         """Return `container`, an embedded server with its database's name."""
@@ -52,8 +51,14 @@ class Binding:
         return container
 
     def capture(self, capture: Capture) -> Capture:
-        """Return `capture` on the container that stands in for its own."""
-        container = self.container(capture.container)
+        """Return a capture of the model on the container that stands in for its own."""
+        return self._on(capture, self.container(capture.container))
+
+    def completed(self, capture: Capture) -> Capture:
+        """Return a capture that is bound already; an embedded server with its database."""
+        return self._on(capture, self.with_database(capture.container))
+
+    def _on(self, capture: Capture, container: Container) -> Capture:
         return capture if container is capture.container else replaced(capture, container=container)
 
     def secrets(self, platform: YellowPlatform) -> tuple[StoreChoice, ...]:
@@ -72,7 +77,7 @@ def binding_of(ecosystem: Ecosystem, environment: str | None) -> Binding:
     """
     if environment is None:
         return Binding(ecosystem=ecosystem.name)
-    found = next((e for e in ecosystem.environments if e.name == environment), None)
+    found = environment_of(ecosystem, environment)
     if found is None:
         known = ", ".join(e.name for e in ecosystem.environments)
         raise ConfigurationError(
@@ -88,11 +93,3 @@ def better_hint(hint: Hint | None, better: Hint | None) -> Hint | None:
         return hint or better
     said = {f.name: value for f in dataclasses.fields(better) if (value := getattr(better, f.name)) is not None}
     return replaced(hint, **said)
-
-
-def replaced(noun: _N, **changes: object) -> _N:
-    """Return a copy of `noun` with other values in some fields, at the same place of the source."""
-    copy = dataclasses.replace(noun, **changes)  # type: ignore[type-var] # every noun is a dataclass
-    for slot in ("_made_in", "_made_at"):
-        object.__setattr__(copy, slot, getattr(noun, slot))
-    return copy

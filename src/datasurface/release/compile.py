@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from datasurface.govern.capabilities import CapabilityMap
 from datasurface.govern.report import Finding
+from datasurface.graph.build import build_graph
 from datasurface.graph.nodes import Export, Graph, Stream, StreamDataset, StreamKind, TransformerNode
 from datasurface.model.capture import Capture
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import (
+    all_datastores,
     capture_credential,
     credential_of,
     platform_credential,
@@ -30,13 +32,13 @@ from datasurface.release.job import Follows, JobSpec, PlatformSpec, ReaderSpec, 
 from datasurface.release.labelling import labelled
 from datasurface.release.outputs import output_job
 from datasurface.release.readers import reader_specs
-from datasurface.release.system import asks_for_system, system_zone
+from datasurface.release.system import asks_for_system, system_zone, with_system
 
 if TYPE_CHECKING:
     from datasurface.release.records import Record
     from datasurface.release.tables import Table
 
-__all__ = ["FORMAT", "Release", "compile_release", "release_digest"]
+__all__ = ["FORMAT", "Release", "compile_release", "pipelines_of", "release_digest"]
 
 FORMAT = 2
 """The version of what a release holds; a part of its digest."""
@@ -115,7 +117,7 @@ def compile_release(
 
     Args:
         ecosystem: The model, without what DataSurface adds to it.
-        graph: The pipelines derived from it, with what DataSurface adds: those of `with_system(ecosystem)`.
+        graph: The pipelines derived from it as it is bound, with what DataSurface adds: those of `pipelines_of`.
         findings: What `check` found, to be kept beside the model.
         environment: The name of the environment that binds the model; None for the model as it is.
         capabilities: What the databases can do: how long the names of views may be.
@@ -125,8 +127,10 @@ def compile_release(
         ConfigurationError: the model has no environment of that name.
     """
     binding = binding_of(ecosystem, environment)
+    bound = binding.model(ecosystem)
+    _require_bound(graph, bound)
     model_json = ecosystem.to_json()
-    platforms = labelled(_platforms(ecosystem, graph, binding), ecosystem, graph, column_lineage)
+    platforms = labelled(_platforms(bound, graph, binding), bound, graph, column_lineage)
     return Release(
         digest=release_digest(ecosystem, model_json, environment),
         ecosystem=ecosystem,
@@ -138,6 +142,26 @@ def compile_release(
         name_limits={p.name: _name_limit(p, capabilities or {}) for p in platforms},
         column_lineage=tuple(column_lineage),
     )
+
+
+def pipelines_of(ecosystem: Ecosystem, environment: str | None) -> Graph:
+    """Return the pipelines derived from a model as an environment binds it, with what DataSurface adds.
+
+    Raises:
+        ConfigurationError: the model has no environment of that name.
+    """
+    return build_graph(with_system(binding_of(ecosystem, environment).model(ecosystem)))
+
+
+def _require_bound(graph: Graph, bound: Ecosystem) -> None:
+    """Refuse a graph of other databases than the environment's: its jobs would read and write the wrong ones."""
+    captures: dict[str, list[Capture | None]] = {}
+    for placed in all_datastores(bound):
+        captures.setdefault(placed.datastore.name, []).append(placed.datastore.capture)
+    for stream in graph.streams:
+        declared = stream.datastore.capture
+        if declared is not None and declared not in captures.get(stream.datastore.name, (declared,)):
+            raise ValueError(f"the graph is not of the bound model: stream {stream.name} reads {declared.container!r}")
 
 
 def _name_limit(platform: PlatformSpec, capabilities: CapabilityMap) -> int:
@@ -173,8 +197,7 @@ def _platforms(ecosystem: Ecosystem, graph: Graph, binding: Binding) -> tuple[Pl
         work.setdefault(export.platform, _Work()).exports.append(export)
     for node in graph.transformers:
         work.setdefault(node.platform, _Work()).transformers.update(dict.fromkeys(node.outputs, node))
-    bound = [binding.platform(p) for p in ecosystem.platforms]
-    yellow = sorted((p for p in bound if isinstance(p, YellowPlatform)), key=lambda p: p.name)
+    yellow = sorted((p for p in ecosystem.platforms if isinstance(p, YellowPlatform)), key=lambda p: p.name)
     return tuple([_platform(p, work.get(p.name, _Work()), binding) for p in yellow])
 
 
@@ -196,7 +219,7 @@ class _Work:
 
 
 def _platform(platform: YellowPlatform, work: _Work, binding: Binding) -> PlatformSpec:
-    container = binding.container(platform.container)
+    container = binding.with_database(platform.container)
     needs = {(s.name, d.dataset.name): (s, d) for s in work.streams for d in s.datasets}
     return PlatformSpec(
         platform.name,
@@ -254,7 +277,7 @@ def _job(
     declared = stream.datastore.capture
     if declared is None:
         raise ValueError(f"stream {stream.name} is an ingestion, but datastore {stream.datastore.name} has no capture")
-    capture = binding.capture(declared)
+    capture = binding.completed(declared)
     schema = getattr(capture.container, "schema", None)
     hint = _hint(stream, platform)
     return JobSpec(

@@ -48,7 +48,7 @@ def output_job(
     transformer = node.workspace.transformer
     if transformer is None:
         raise ValueError(f"workspace {node.workspace.name} has no transformer, but stream {stream.name} is its output")
-    container = binding.container(platform.container)
+    container = binding.with_database(platform.container)
     resources = _resources(transformer, node.workspace.name, platform)
     schema = output_schema(platform.name, node.workspace.name, _NAME_LIMIT)
     return JobSpec(

@@ -16,6 +16,7 @@ from datasurface.govern.report import Report
 from datasurface.graph.build import build_graph
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.load import load
+from datasurface.release.bind import binding_of
 from datasurface.release.compile import Release, compile_release
 from datasurface.release.system import with_system
 from datasurface.runtime.code_facts import code_facts
@@ -49,10 +50,16 @@ def compile_ecosystem(
     with _no_collection():
         capabilities = capability_map()
         facts = code_facts(folder)
-        whole = with_system(ecosystem)
+        whole = with_system(binding_of(ecosystem, environment).model(ecosystem))
         graph = build_graph(whole)
         report = check(
-            whole, capabilities, graph=graph, environment=environment, secret_stores=installed_stores(), code=facts
+            with_system(ecosystem),
+            capabilities,
+            whole=whole,
+            graph=graph,
+            environment=environment,
+            secret_stores=installed_stores(),
+            code=facts,
         )
         release = compile_release(
             ecosystem,

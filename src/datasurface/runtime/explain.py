@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from datasurface.errors import DataSurfaceError
-from datasurface.graph.build import build_graph
 from datasurface.graph.reasons import why
 from datasurface.model.capture import Every, External
 from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.effective import all_workspaces
 from datasurface.model.infrastructure import EmbeddedPostgres
+from datasurface.release.compile import pipelines_of
 from datasurface.release.job import Changed, JobSpec, PlatformSpec, TransformerSpec
-from datasurface.release.system import with_system
 from datasurface.runtime.code_logs import last_log, logs_of
 from datasurface.runtime.embedded import embedded_of
 from datasurface.runtime.facts import PlatformFacts, read_facts
@@ -219,7 +218,7 @@ def _why(model: ModelFolder, facts: PlatformFacts | None, platform: str, stream:
     if facts is None or facts.model is None or facts.active == model.release.digest:
         graph = model.release.graph
     else:
-        graph = build_graph(with_system(Ecosystem.from_json(facts.model)))
+        graph = pipelines_of(Ecosystem.from_json(facts.model), model.release.environment)
     sentences = why(graph, stream)
     on_this = f"on platform {platform}, "
     return [s.removeprefix(on_this) for s in sentences if s.startswith(on_this) or not s.startswith("on platform ")]

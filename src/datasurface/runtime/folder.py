@@ -12,12 +12,10 @@ from pathlib import Path
 
 from datasurface.errors import ConfigurationError
 from datasurface.govern.report import Report
-from datasurface.graph.build import build_graph
 from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.model.load import load
-from datasurface.release.compile import Release, compile_release
+from datasurface.release.compile import Release, compile_release, pipelines_of
 from datasurface.release.job import PlatformSpec
-from datasurface.release.system import with_system
 from datasurface.runtime.compile_model import compile_model
 from datasurface.runtime.platform import RunningPlatform, open_platform
 from datasurface.secrets.keyring import Keyring
@@ -80,7 +78,7 @@ def read_folder(
         ConfigurationError: it has no such environment or platform.
     """
     ecosystem = load(folder)
-    release = compile_release(ecosystem, build_graph(with_system(ecosystem)), environment=environment)
+    release = compile_release(ecosystem, pipelines_of(ecosystem, environment), environment=environment)
     return ModelFolder(folder=folder, release=release, platforms=_chosen(release, platform), environ=environ)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datasurface.databases.base import Login, Source, adapter_for
 from datasurface.databases.merge import MergeStore
-from datasurface.errors import ConfigurationError
+from datasurface.errors import ConfigurationError, SecretError
 from datasurface.model.infrastructure import Container, Credential, EmbeddedPostgres, PostgresDatabase
 from datasurface.model.vocabulary import Tls
 from datasurface.names import RoleNames
@@ -129,6 +129,8 @@ class Logins:
         Whoever logs in, what is made then belongs to the owner's role as far as that exists.
         """
         own = None if isinstance(container, EmbeddedPostgres) else self.managed(container, roles.credential("run"))
+        if own is not None:
+            _refuse_another(own, roles)
         return dataclasses.replace(own or self.login(container, credential), role=roles.owner)
 
     def source(self, container: Container, credential: Credential | None) -> Source:
@@ -153,6 +155,21 @@ class Logins:
             sources, self._sources = list(self._sources.values()), {}
         for source in sources:
             source.close()
+
+
+def _refuse_another(login: Login, roles: RoleNames) -> None:
+    """Refuse a login that was made for another environment, whose secret has the same name in the same store.
+
+    Raises:
+        SecretError: it is one.
+    """
+    user = login.user or ""
+    made = user.startswith("ds.") and user.endswith((".run.a", ".run.b"))
+    if made and user not in roles.logins(roles.run):
+        raise SecretError(
+            f"the secret {roles.credential('run')!r} holds the login {user!r}, which was made for another platform",
+            hint="give each environment a secret store, or a folder of secrets, of its own",
+        )
 
 
 def open_store(logins: Logins, container: Container, credential: Credential | None, roles: RoleNames) -> MergeStore:

@@ -1,6 +1,7 @@
 """The secret store `files`: `$DATASURFACE_SECRETS/<name>/{user,password,…}`.
 
-What anybody else could read or replace is refused. A secret is read from one folder that is opened once, so that user
+For a model that an environment binds, `$DATASURFACE_SECRETS/<environment>/<name>` goes before, and new secrets go there, so
+that environments on one machine do not take each other's logins. What anybody else could read or replace is refused. A secret is read from one folder that is opened once, so that user
 and password belong together even while a new version takes its place.
 """
 
@@ -35,18 +36,23 @@ class FileStore:
 
     keeps: float = 0
 
-    def __init__(self, environ: Mapping[str, str], *, read_only: bool = False) -> None:
+    def __init__(self, environ: Mapping[str, str], *, read_only: bool = False, environment: str | None = None) -> None:
         folder = environ.get(FOLDER_VARIABLE)
         self._root = Path(folder) if folder else None
         self._read_only = read_only
+        self._shared: FileStore | None = None
+        if self._root is not None and environment is not None:
+            self._shared = FileStore(environ, read_only=True)
+            self._root = self._root / environment
 
     @classmethod
     def opened(cls, choice: StoreChoice, surroundings: Surroundings) -> Self:
         """Return the store in the folder that the model names, or the variable."""
         if not isinstance(choice, FileSecrets):
-            return cls(surroundings.environ)
+            return cls(surroundings.environ, environment=surroundings.environment)
         folder = surroundings.folder / Path(choice.path).expanduser()
-        return cls({FOLDER_VARIABLE: str(folder)}, read_only=choice.read_only)
+        environ = {FOLDER_VARIABLE: str(folder)}
+        return cls(environ, read_only=choice.read_only, environment=surroundings.environment)
 
     @classmethod
     def at(cls, root: Path) -> Self:
@@ -72,12 +78,14 @@ class FileStore:
             return None
         versions = _versions(self._root, credential)
         _refuse_unreachable(self._root / credential.name)
-        return self._read(credential, versions.current)
+        found = self._read(credential, versions.current)
+        return self._shared.lookup(credential) if found is None and self._shared is not None else found
 
     def places(self, credential: Credential) -> tuple[str, ...]:
         """Return the files that a secret of this kind needs."""
         root = self._root or Path(f"${FOLDER_VARIABLE}")
-        return tuple([str(root / credential.name / piece) for piece in required_pieces(credential.kind)])
+        own = tuple([str(root / credential.name / piece) for piece in required_pieces(credential.kind)])
+        return own if self._shared is None else (*own, *self._shared.places(credential))
 
     def stage(self, credential: Credential, secret: Secret) -> None:
         """Keep a secret as the one to come, readable by this user alone.
@@ -169,8 +177,8 @@ class FileStore:
         raise SecretError(f"the secret of credential {credential.name!r} in {self._root} is replaced all the time")
 
     def _secret(self, credential: Credential, folder: Path, descriptor: int) -> Secret | None:
-        if self._root is not None:
-            _refuse_shared_folder(self._root)
+        for root in self._roots():
+            _refuse_shared_folder(root)
         _refuse_shared_folder(folder, descriptor)
         inside = f"{_MOUNTED}/" if (folder / _MOUNTED).is_dir() else ""
         return assemble(
@@ -186,9 +194,15 @@ class FileStore:
             raise SecretError(
                 "the secret store files has no folder to write into", hint=f"set {FOLDER_VARIABLE} to one of your own"
             )
-        if self._root.is_dir():
-            _refuse_shared_folder(self._root)
+        for root in self._roots():
+            if root.is_dir():
+                _refuse_shared_folder(root)
         return _versions(self._root, credential)
+
+    def _roots(self) -> list[Path]:
+        """Return the folder of this store, and that around it which others could replace it in."""
+        around = self._shared._root if self._shared is not None else None  # noqa: SLF001 - of this very class
+        return [root for root in (around, self._root) if root is not None]
 
 
 def _pieces(credential: Credential, secret: Secret) -> Mapping[str, str]:

@@ -25,9 +25,11 @@ _IMAGE = "registry.example/datasurface@sha256:" + "0" * 64
 
 
 def _codes(*deployments: Deployment) -> list[str]:
-    merge = PostgresDatabase("merge", host="h", database="merge")
+    merge = PostgresDatabase("merge", host="h", database="merge", credential="merge")
     environment = Environment("prod", platforms=[YellowPlatform("yellow", container=merge)], deployments=deployments)
-    model = consumed_model(Snapshot(PostgresDatabase("db", host="h", database="d")), environments=[environment])
+    model = consumed_model(
+        Snapshot(PostgresDatabase("db", host="h", database="d"), credential="reader"), environments=[environment]
+    )
     return [found.code for found in check(model, capability_map()).findings]
 
 

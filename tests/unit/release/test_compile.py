@@ -40,9 +40,8 @@ from datasurface import (
     YellowPlatform,
 )
 from datasurface.errors import ConfigurationError
-from datasurface.graph.build import build_graph
 from datasurface.model.base import Noun
-from datasurface.release.compile import Release, compile_release
+from datasurface.release.compile import Release, compile_release, pipelines_of
 from datasurface.release.job import Changed, JobSpec, PlatformSpec
 
 OWNER = GitHubRepository("acme/model")
@@ -73,7 +72,7 @@ def model(
 
 
 def compiled(ecosystem: Ecosystem, environment: str | None = None) -> Release:
-    return compile_release(ecosystem, build_graph(ecosystem), environment=environment)
+    return compile_release(ecosystem, pipelines_of(ecosystem, environment), environment=environment)
 
 
 def only_job(ecosystem: Ecosystem, environment: str | None = None) -> JobSpec:

@@ -9,7 +9,7 @@ import pytest
 
 from datasurface import Credential, CredentialKind
 from datasurface.errors import SecretError
-from datasurface.secrets.base import Secret, WritableStore
+from datasurface.secrets.base import Secret, Surroundings, WritableStore
 from datasurface.secrets.files import FileStore
 
 CREDENTIAL = Credential("yellow.run")
@@ -162,3 +162,24 @@ def test_writers_at_once_never_mix_and_readers_always_see_a_whole_secret(store: 
     for thread in readers:
         thread.join()
     assert problems == []
+
+
+def test_environments_in_one_folder_do_not_take_each_others_logins(tmp_path: Path) -> None:
+    def opened(environment: str | None) -> FileStore:
+        environ = {"DATASURFACE_SECRETS": str(tmp_path / "secrets")}
+        return FileStore.opened("files", Surroundings(environ=environ, ecosystem="acme", environment=environment))
+
+    for environment in ("test", "prod"):
+        opened(environment).stage(CREDENTIAL, secret(environment))
+        opened(environment).promote(CREDENTIAL)
+    found = {name: opened(name).lookup(CREDENTIAL) for name in ("test", "prod", "dev", None)}
+    assert found == {"test": secret("test"), "prod": secret("prod"), "dev": None, None: None}
+    assert (tmp_path / "secrets" / "prod" / CREDENTIAL.name / "password").read_text() == "prod\n"
+    shared = Credential("crm_reader")
+    opened(None).stage(shared, secret("shared"))
+    opened(None).promote(shared)
+    assert opened("prod").lookup(shared) == secret("shared")
+    assert [Path(place).parent.parent.name for place in opened("prod").places(shared)] == ["prod"] * 2 + ["secrets"] * 2
+    (tmp_path / "secrets").chmod(0o777)
+    with pytest.raises(SecretError, match="others may write"):
+        opened("prod").lookup(CREDENTIAL)

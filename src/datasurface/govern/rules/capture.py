@@ -124,7 +124,7 @@ def guards(scope: Scope) -> Iterator[Finding]:
 
 def containers(scope: Scope) -> Iterator[Finding]:
     """DS-C010: settings of containers that no database could have."""
-    for held in scope.containers:
+    for held in (*scope.containers, *scope.stand_ins):
         container = held.container
         port, connections = getattr(container, "port", None), getattr(container, "connections", None)
         if port is not None and not 0 < port <= _HIGHEST_PORT:

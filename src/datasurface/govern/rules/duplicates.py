@@ -54,6 +54,10 @@ def names(scope: Scope) -> Iterator[Finding]:
         ("environment", eco.environments),
     ):
         yield from _repeated(kind, whole, ((o, o.name, step("", kind, o.name)) for o in objects))
+    for environment in eco.environments:
+        path = step("", "environment", environment.name)
+        stand_ins = ((p, p.name, step(path, "platform", p.name)) for p in environment.platforms)
+        yield from _repeated("platform", f"environment {shown(environment.name)}", stand_ins)
     for zone in eco.zones:
         path = step("", "zone", zone.name)
         yield from _repeated(

@@ -18,7 +18,8 @@ def locations(scope: Scope) -> Iterator[Finding]:
     """DS-R007: the locations of containers and platforms can be read, and exist if the model declares vendors."""
     places = _places(scope)
     holders: list[tuple[object, object, str, Sequence[str]]] = [
-        (held.container, held.holder, held.path, held.container.locations) for held in scope.containers
+        (held.container, held.holder, held.path, held.container.locations)
+        for held in (*scope.containers, *scope.stand_ins)
     ]
     holders.extend(
         (p, None, step("", "platform", p.name), p.locations)

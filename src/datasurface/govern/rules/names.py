@@ -144,7 +144,7 @@ def free(scope: Scope) -> Iterator[Finding]:
             named.append((transformer, "transformer", transformer.name, workspace_path(where)))
     for subject, kind, name, parent in named:
         yield from _free(subject, None, kind, name, step(parent, kind, name))
-    for held in scope.containers:
+    for held in (*scope.containers, *scope.stand_ins):
         yield from _free(held.container, held.holder, "container", held.container.name, held.path)
     for secret in scope.credentials:
         yield from _free(secret.credential, secret.holder, "credential", secret.credential.name, secret.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from datasurface.govern.holders import held_containers
 from datasurface.govern.paths import group_path, shown, sink_path, step, store_path, workspace_path
 from datasurface.govern.report import Finding, finding
 from datasurface.govern.scope import Scope, closest, known
@@ -169,13 +170,14 @@ def environments(scope: Scope) -> Iterator[Finding]:
         message = f"there is no environment {shown(scope.environment)}"
         path = step("", "ecosystem", scope.ecosystem.name)
         yield finding("DS-R013", scope.ecosystem, path, message, f"the environments are: {known(names)}")
-    containers = {held.container.name for held in scope.containers}
+    containers = {held.container.name for held in held_containers(scope.declared)}
+    platforms = {platform.name for platform in scope.declared.platforms}
     for environment in scope.ecosystem.environments:
         path = step("", "environment", environment.name)
         for name in sorted(set(environment.containers) - containers):
             message = f"it replaces the container {shown(name)}, which nothing uses"
             yield finding("DS-R014", environment, path, message, closest(name, containers))
         for platform in environment.platforms:
-            if platform.name not in scope.platforms:
+            if platform.name not in platforms:
                 message = f"it replaces the platform {shown(platform.name)}, which does not exist"
-                yield finding("DS-R014", platform, path, message, closest(platform.name, scope.platforms))
+                yield finding("DS-R014", platform, path, message, closest(platform.name, platforms))

@@ -15,7 +15,6 @@ from datasurface.model.vocabulary import CredentialKind
 __all__ = [
     "assignments",
     "credentials",
-    "environment",
     "hints",
     "policies",
     "replicas",
@@ -54,16 +53,6 @@ def assignments(scope: Scope) -> Iterator[Finding]:
             yield finding("DS-S003", rule, path, message, "leave it away: each platform then reads the source itself")
 
 
-def environment(scope: Scope) -> Iterator[Finding]:
-    """DS-S004: binding the model by an environment."""
-    chosen = next((e for e in scope.ecosystem.environments if e.name == scope.environment), None)
-    if chosen is not None:
-        platforms = ", ".join(sorted(p.name for p in scope.yellow)) or "any"
-        message = f"binding by environment {shown(chosen.name)} is not supported yet by platform {platforms}"
-        path = step("", "environment", chosen.name)
-        yield finding("DS-S004", chosen, path, message, "run the model as it is, without -e")
-
-
 def policies(scope: Scope) -> Iterator[Finding]:
     """DS-S005: policies that nothing enforces yet."""
     for zone in scope.ecosystem.zones:
@@ -75,7 +64,9 @@ def policies(scope: Scope) -> Iterator[Finding]:
 
 
 def hints(scope: Scope) -> Iterator[Finding]:
-    """DS-S009: hints that are not followed: of streams all but connections, of transformers only the cpu."""
+    """DS-S009: hints that nothing follows, because no environment is deployed; local runs follow a few only."""
+    if any(environment.deployments for environment in scope.declared.environments):
+        return
     code = {w.workspace.transformer.name for w in scope.workspaces if w.workspace.transformer is not None}
     code |= {w.workspace.transformer.output.name for w in scope.workspaces if w.workspace.transformer is not None}
     code |= {w.workspace.name for w in scope.workspaces if w.workspace.transformer is not None}
@@ -85,7 +76,7 @@ def hints(scope: Scope) -> Iterator[Finding]:
             ignored = [f for f in fields if getattr(hint, f) is not None]
             if ignored:
                 message = (
-                    f"the hint for {shown(name)} is not followed yet by platform {platform.name}: {', '.join(ignored)}"
+                    f"nothing follows the hint for {shown(name)} of platform {platform.name}: {', '.join(ignored)}"
                 )
                 path = step("", "platform", platform.name)
                 yield finding(
@@ -93,7 +84,8 @@ def hints(scope: Scope) -> Iterator[Finding]:
                     hint,
                     path,
                     message,
-                    "followed are connections= of streams, memory= and timeout= of transformers",
+                    "local runs follow connections= of streams, memory= and timeout= of transformers; "
+                    "what is deployed follows the others",
                 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from datasurface.govern.paths import shown, step, workspace_path
 from datasurface.govern.report import Finding, finding
+from datasurface.govern.rules.environments import runs_pods
 from datasurface.govern.scope import Scope
 from datasurface.model.effective import PlacedWorkspace, duration
 from datasurface.model.identity import identity_label, identity_problem
@@ -58,7 +59,8 @@ def queries(scope: Scope) -> Iterator[Finding]:
 
 
 def identities(scope: Scope) -> Iterator[Finding]:
-    """DS-N008 and DS-S011: identities of a cloud can exist; the local scheduler cannot give them."""
+    """DS-N008 and DS-S011: identities of a cloud can exist, and something that is deployed gives them."""
+    given = any(runs_pods(e) for e in scope.declared.environments if scope.environment in (None, e.name))
     for path, transformer, _where in _transformers(scope):
         identity = transformer.run_as
         if identity is None:
@@ -67,11 +69,11 @@ def identities(scope: Scope) -> Iterator[Finding]:
             message = f"the identity {shown(identity_label(identity) or '')} {problem}"
             hint = "name a role that exists"
             yield finding("DS-N008", identity, path, message, hint, holder=transformer)
-        else:
+        elif not given:
             message = (
                 f"transformer {shown(transformer.name)} runs as {identity_label(identity)} only where it is deployed"
             )
-            hint = "`datasurface run` on this machine runs it under the platform's own identity"
+            hint = "pods of a deployed environment have it; here it runs under the platform's own identity"
             yield finding("DS-S011", identity, path, message, hint, holder=transformer)
 
 
