@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +45,30 @@ def test_the_life_of_a_model(shop: Project) -> None:
     refused = shop.run("apply", "--yes", code=1)
     assert "DS-501" in refused.stderr
     assert "nothing was changed" in refused.stderr
+
+
+def test_a_release_file_is_applied_without_the_model(shop: Project) -> None:
+    eco = shop.folder / "eco.py"
+    eco.write_text(
+        eco.read_text() + "import dataclasses\necosystem = dataclasses.replace(ecosystem, "
+        "environments=[Environment('dev'), Environment('test', containers={'local': EmbeddedPostgres('other')})])\n"
+    )
+    digest = shop.json("build", "-e", "dev", "-o", "dev.sqlite")["digest"]
+    eco.write_text("raise SystemExit('the code of the model runs')\n")
+    assert shop.json("plan", "--release", "dev.sqlite", code=1)["release"] == digest
+    wrong = shop.run("apply", "--yes", "--release", "dev.sqlite", "-e", "test", code=2)
+    assert "is of environment 'dev', not of environment 'test'" in wrong.stderr
+    assert f"release {digest[:12]} is active" in shop.run("apply", "--yes", "--release", "dev.sqlite").stdout
+    assert shop.json("plan", "--release", "dev.sqlite", "-e", "dev")["empty"] is True
+    _forge(shop.folder / "dev.sqlite")
+    assert "was changed" in shop.run("apply", "--yes", "--release", "dev.sqlite", code=2).stderr
+
+
+def _forge(path: Path) -> None:
+    """Change the model in a release file."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE document SET content = replace(content, '40', '50') WHERE kind = 'model'")
+        connection.commit()
 
 
 def test_what_nobody_asks_for_waits_for_prune(shop: Project) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 
 import click
 
 from datasurface.cli.logs import log_to_stderr
-from datasurface.cli.options import platform_option
-from datasurface.cli.plan import print_plan, show_errors
+from datasurface.cli.options import platform_option, release_option
+from datasurface.cli.plan import checked, print_plan, show_errors
 from datasurface.cli.session import Session, model_options
 from datasurface.engine.operation import Operation
 from datasurface.errors import ApplyBlockedError
@@ -17,7 +17,7 @@ from datasurface.release.archive import archive_of
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.compile_model import keep_release
-from datasurface.runtime.folder import ModelFolder, checked_folder
+from datasurface.runtime.folder import ModelFolder
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform
 from datasurface.runtime.security import keep_access
@@ -30,9 +30,10 @@ _Planned = tuple[RunningPlatform, PlatformSpec, Plan]
 @click.command("apply")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed without a terminal.")
 @click.option("--prune", is_flag=True, help="Drop retired tables too: data that nobody in the model asks for.")
+@release_option
 @platform_option
 @model_options
-def command(*, session: Session, yes: bool, prune: bool, platform_name: str | None) -> int:
+def command(*, session: Session, yes: bool, prune: bool, release: Path | None, platform_name: str | None) -> int:
     """Make the running system as the model says, and this release the active one; shows the plan and asks first.
 
     Exit code 0: done, or nothing to do. 1: `check` finds errors, or something is refused or has to wait, and what was
@@ -41,7 +42,7 @@ def command(*, session: Session, yes: bool, prune: bool, platform_name: str | No
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("without a terminal nobody can be asked: give --yes")
     log_to_stderr()
-    model, report = checked_folder(session.folder, session.environment, os.environ, platform=platform_name)
+    model, report = checked(session, release, platform_name)
     if report.errors:
         show_errors(report)
         return 1
@@ -57,7 +58,10 @@ def command(*, session: Session, yes: bool, prune: bool, platform_name: str | No
         _refuse([plan for _, _, plan in todo])
         if not yes:
             click.confirm("apply this?", abort=True)
-        return _apply(model, todo, prune=prune)
+        kept = keep_release(model.release, model.folder) if release is None else release
+        waits = _apply(model, todo, prune=prune)
+    click.echo(f"release kept in {kept}")
+    return 1 if waits else 0
 
 
 def _refuse(plans: list[Plan]) -> None:
@@ -66,8 +70,8 @@ def _refuse(plans: list[Plan]) -> None:
         raise ApplyBlockedError(f"{operation.target}: {operation.refused}", hint="nothing was changed")
 
 
-def _apply(model: ModelFolder, todo: list[_Planned], *, prune: bool) -> int:
-    path = keep_release(model.release, model.folder)
+def _apply(model: ModelFolder, todo: list[_Planned], *, prune: bool) -> bool:
+    """Apply the plans, and tell whether something has to wait."""
     waits = False
     for running, spec, plan in todo:
         tables = archive_of(model.release, spec)
@@ -75,8 +79,7 @@ def _apply(model: ModelFolder, todo: list[_Planned], *, prune: bool) -> int:
         _conclude(plan, applied)
         keep_access(running, spec)
         waits = waits or bool(applied.waiting)
-    click.echo(f"release kept in {path}")
-    return 1 if waits else 0
+    return waits
 
 
 def _tell(operation: Operation) -> None:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
-from datasurface.cli.options import platform_option
+from datasurface.cli.options import platform_option, release_option
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.govern.report import Report
-from datasurface.runtime.folder import ModelFolder, checked_folder
+from datasurface.runtime.folder import ModelFolder, checked_folder, checked_release
 from datasurface.runtime.plan import Plan, make_plan
 
-__all__ = ["command", "print_plan", "show_errors"]
+__all__ = ["checked", "command", "print_plan", "show_errors"]
 
 
 @click.command("plan")
 @click.option("--sql", "with_sql", is_flag=True, help="Print the statements of each operation too.")
+@release_option
 @platform_option
 @json_option
 @model_options
-def command(*, session: Session, with_sql: bool, platform_name: str | None, as_json: bool) -> int:
+def command(*, session: Session, with_sql: bool, release: Path | None, platform_name: str | None, as_json: bool) -> int:
     r"""List what `apply` would do to make the running system as the model says; changes nothing.
 
     Exit code 0: nothing to do. 1: there is something to do, or `check` finds errors.
@@ -34,7 +36,7 @@ def command(*, session: Session, with_sql: bool, platform_name: str | None, as_j
                  refused, blocked, destructive
       findings   the errors of check; with any, platforms is empty
     """
-    model, report = checked_folder(session.folder, session.environment, os.environ, platform=platform_name)
+    model, report = checked(session, release, platform_name)
     plans = [] if report.errors else _plans(model)
     empty = not report.errors and all(plan.empty for plan in plans)
     if as_json:
@@ -52,6 +54,13 @@ def command(*, session: Session, with_sql: bool, platform_name: str | None, as_j
         for plan in plans:
             print_plan(plan, with_sql=with_sql)
     return 0 if empty else 1
+
+
+def checked(session: Session, release: Path | None, platform: str | None) -> tuple[ModelFolder, Report]:
+    """Check and compile the model of the folder, or that of a release file."""
+    if release is None:
+        return checked_folder(session.folder, session.environment, os.environ, platform=platform)
+    return checked_release(release, session.folder, session.environment, os.environ, platform=platform)
 
 
 def _plans(model: ModelFolder) -> list[Plan]:

@@ -10,17 +10,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasurface.errors import ConfigurationError
+from datasurface.errors import ConfigurationError, StoreError
 from datasurface.govern.report import Report
+from datasurface.model.ecosystem import Ecosystem
 from datasurface.model.infrastructure import EmbeddedPostgres
 from datasurface.model.load import load
 from datasurface.release.compile import Release, compile_release, pipelines_of
 from datasurface.release.job import PlatformSpec
-from datasurface.runtime.compile_model import compile_model
+from datasurface.release.released import read_released
+from datasurface.runtime.compile_model import compile_ecosystem, compile_model
 from datasurface.runtime.platform import RunningPlatform, open_platform
 from datasurface.secrets.keyring import Keyring
 
-__all__ = ["ModelFolder", "checked_folder", "read_folder", "unknown_stream"]
+__all__ = ["ModelFolder", "checked_folder", "checked_release", "read_folder", "unknown_stream"]
 
 _LISTED = 20
 
@@ -94,6 +96,46 @@ def checked_folder(
     release, report = compile_model(folder, environment)
     chosen = () if report.errors else _chosen(release, platform)
     return ModelFolder(folder=folder, release=release, platforms=chosen, environ=environ), report
+
+
+def checked_release(
+    path: Path,
+    folder: Path,
+    environment: str | None,
+    environ: Mapping[str, str],
+    *,
+    platform: str | None = None,
+) -> tuple[ModelFolder, Report]:
+    """Check and compile again the model of a release file; no code of a model runs.
+
+    What is applied follows from the model that the release's digest is of, whatever else the file holds.
+
+    Args:
+        path: The release file.
+        folder: Where relative paths start; it need hold no model.
+        environment: The environment that has to be the release's; None for whichever it is.
+        environ: The variables that hold secrets.
+        platform: Choose only this one.
+
+    Raises:
+        StoreError: the file is no release, is damaged, or another version of DataSurface made it.
+        ConfigurationError: another environment binds it, or it has no such platform.
+    """
+    released = read_released(path)
+    if environment is not None and environment != released.environment:
+        raise ConfigurationError(
+            f"release {released.digest[:12]} is of {_shown(released.environment)}, not of environment {environment!r}",
+            hint="leave -e away, or build it with that environment",
+        )
+    release, report = compile_ecosystem(Ecosystem.from_json(released.model_json), released.environment)
+    if release.digest != released.digest:
+        raise StoreError(f"release file {path} does not hold the model of its digest {released.digest[:12]}")
+    chosen = () if report.errors else _chosen(release, platform)
+    return ModelFolder(folder=folder, release=release, platforms=chosen, environ=environ), report
+
+
+def _shown(environment: str | None) -> str:
+    return "the model as it is" if environment is None else f"environment {environment!r}"
 
 
 def unknown_stream(stream: str, known: set[str]) -> ConfigurationError:

@@ -1,8 +1,8 @@
 """The secret store `files`: `$DATASURFACE_SECRETS/<name>/{user,password,…}`.
 
-For a model that an environment binds, `$DATASURFACE_SECRETS/<environment>/<name>` goes before, and new secrets go there, so
-that environments on one machine do not take each other's logins. What anybody else could read or replace is refused. A secret is read from one folder that is opened once, so that user
-and password belong together even while a new version takes its place.
+For a model that an environment binds, `<environment>/<name>` in that folder goes before, and new secrets go there, so
+that environments on one machine do not take each other's logins. What anybody else could read or replace is refused. A
+secret is read from one folder that is opened once, so that its pieces belong together while a new version comes.
 """
 
 from __future__ import annotations
