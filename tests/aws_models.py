@@ -56,6 +56,7 @@ def model(
     settings: Deployment,
     *,
     stores: int = 1,
+    logins: int = 20,
     production: bool = True,
     secrets: Sequence[StoreChoice] = (AwsSecrets(),),
     merge: AuroraDatabase | PostgresDatabase = MERGE,
@@ -63,10 +64,10 @@ def model(
     role: AwsRole | None = ROLE,
     hints: dict[str, Hint] | None = None,
 ) -> Ecosystem:
-    """Return a model with so many sources `shop_0`, …, each with a login of its own if there are few."""
+    """Return a model with so many sources `shop_0`, …, each with so many logins between them."""
     own = PostgresDatabase("merge", host="localhost", database="merge", credential="merge_admin")
     sources = [
-        PostgresDatabase(f"db_{n}", host=f"db{n}.example", database="shop", credential=f"reader_{n % 20}")
+        PostgresDatabase(f"db_{n}", host=f"db{n}.example", database="shop", credential=f"reader_{n % logins}")
         for n in range(stores)
     ]
     datastores = [

@@ -20,7 +20,7 @@ _FEWEST_ZONES, _MOST_ZONES = 2, 3
 _INSTANCE = re.compile(r"[a-z][a-z0-9-]{1,15}\.[a-z0-9-]{2,16}")
 _DATABASE_INSTANCE = re.compile(r"db\.[a-z][a-z0-9]{1,7}\.[a-z0-9]{5,10}")
 _VERSION = re.compile(r"1[4-9]\.\d{1,2}")
-_GROUP = re.compile(r"[A-Za-z0-9][\w-]{0,62}")
+_GROUP = re.compile(r"[A-Za-z0-9][\w-]{0,31}")
 _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}")
@@ -100,7 +100,7 @@ def _database(database: AuroraCluster) -> Iterator[str]:
 def _nodes(group: NodeGroup) -> Iterator[str]:
     place = f"NodeGroup({group.name!r}"
     if not _GROUP.fullmatch(group.name):
-        yield f"{place}): it takes at most 63 letters, digits, dashes and underscores"
+        yield f"{place}): it takes at most 32 letters, digits, dashes and underscores"
     if group.instance is not None and not _INSTANCE.fullmatch(group.instance):
         yield f"{place}, instance={group.instance!r}): it takes a type such as m7i.xlarge"
     if group.smallest < 0 or (group.largest is not None and group.largest < max(group.smallest, 1)):

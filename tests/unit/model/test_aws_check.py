@@ -41,7 +41,7 @@ VPC = "vpc-0123456789abcdef0"
         ({"databases": [AuroraCluster("m"), AuroraCluster("m")]}, "'m' is there twice"),
         ({"nodes": []}, "at least one NodeGroup"),
         ({"nodes": [NodeGroup("a"), NodeGroup("a")]}, "'a' is there twice"),
-        ({"nodes": [NodeGroup("a b")]}, "at most 63 letters"),
+        ({"nodes": [NodeGroup("a b")]}, "at most 32 letters"),
         ({"nodes": [NodeGroup("a", instance="large")]}, "a type such as m7i.xlarge"),
         ({"nodes": [NodeGroup("a", smallest=3, largest=2)]}, "no less than the smallest"),
         ({"nodes": [NodeGroup("a", disk=5)]}, "20 to 16384"),

@@ -39,7 +39,9 @@ def _bucket(
             BucketName=stack.ground.names.bucket(what),
             BucketEncryption=s3.BucketEncryption(
                 ServerSideEncryptionConfiguration=[
-                    s3.ServerSideEncryptionRule(BucketKeyEnabled=True, ServerSideEncryptionByDefault=encryption)
+                    s3.ServerSideEncryptionRule(
+                        BucketKeyEnabled=what != "access", ServerSideEncryptionByDefault=encryption
+                    )
                 ]
             ),
             VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),

@@ -14,7 +14,7 @@ from datasurface.deploy.aws.keys import document
 from datasurface.deploy.aws.nodes import add_nodes
 from datasurface.deploy.aws.roles import add_role, issuer_host, service_trust
 from datasurface.deploy.aws.subnets import node_subnets, vpc_id
-from datasurface.deploy.aws.template import Stack, StackBuilder
+from datasurface.deploy.aws.template import Stack, StackBuilder, title_of
 from datasurface.model.vocabulary import AwsIdentity
 
 __all__ = ["ADD_ONS", "cluster", "database_groups"]
@@ -22,17 +22,18 @@ __all__ = ["ADD_ONS", "cluster", "database_groups"]
 _LOG_KINDS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 _ADMIN_POLICY = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 _NFS, _POSTGRES = 2049, 5432
+_INSIGHTS = "amazon-cloudwatch-observability"
 ADD_ONS = {
     "vpc-cni": ("aws-node", "AmazonEKS_CNI_Policy", {"enableNetworkPolicy": "true"}),
     "kube-proxy": (None, None, None),
     "eks-pod-identity-agent": (None, None, None),
     "coredns": (None, None, None),
     "aws-ebs-csi-driver": ("ebs-csi-controller-sa", "service-role/AmazonEBSCSIDriverPolicy", None),
-    "amazon-cloudwatch-observability": ("cloudwatch-agent", "CloudWatchAgentServerPolicy", None),
+    _INSIGHTS: ("cloudwatch-agent", "CloudWatchAgentServerPolicy", None),
     "aws-efs-csi-driver": ("efs-csi-controller-sa", "service-role/AmazonEFSCSIDriverPolicy", None),
 }
 """Each add-on: its service account, the policy of AWS that this has, its configuration."""
-_AFTER_NODES = frozenset({"coredns", "aws-ebs-csi-driver", "amazon-cloudwatch-observability", "aws-efs-csi-driver"})
+_AFTER_NODES = frozenset({"coredns", "aws-ebs-csi-driver", _INSIGHTS, "aws-efs-csi-driver"})
 """Add-ons whose pods have to be placed before they count as made."""
 
 
@@ -40,11 +41,12 @@ def cluster(ground: Ground) -> Stack:
     """Return the stack of the cluster."""
     stack = StackBuilder(ground=ground, key="cluster", purpose="the Kubernetes cluster and its nodes")
     made = _add_cluster(stack)
+    logs = _add_insights_logs(stack)
     first = [title for name in ADD_ONS if name not in _AFTER_NODES for title in _add_on(stack, made, name, [])]
     nodes = add_nodes(stack, made, first)
     for name in sorted(_AFTER_NODES):
         if name != "aws-efs-csi-driver" or ground.settings.shared_storage:
-            _add_on(stack, made, name, nodes)
+            _add_on(stack, made, name, [*nodes, *(logs if name == _INSIGHTS else ())])
     _add_administrators(stack, made)
     if ground.settings.identity is AwsIdentity.IRSA:
         _add_issuer(stack, made)
@@ -104,6 +106,17 @@ def _add_cluster(stack: StackBuilder) -> eks.Cluster:
     return made
 
 
+def _add_insights_logs(stack: StackBuilder) -> list[str]:
+    """Add the log groups of Container Insights before its agent would: it would make them plain and for ever."""
+    cluster = stack.ground.names.cluster
+    kinds = ("application", "dataplane", "host", "performance")
+    groups = [
+        add_log_group(stack, f"{kind.capitalize()}Logs", f"/aws/containerinsights/{cluster}/{kind}") for kind in kinds
+    ]
+    stack.tell("ApplicationLogs", Ref(groups[0]), "the log group of the containers")
+    return [str(group.title) for group in groups]
+
+
 def _add_on(stack: StackBuilder, made: eks.Cluster, name: str, after: list[str]) -> list[str]:
     """Add an add-on, with a role of its own if it calls AWS; return its title."""
     title = "".join(part.capitalize() for part in name.split("-"))
@@ -138,10 +151,10 @@ def _add_on_trust(stack: StackBuilder) -> dict[str, object]:
 
 def _add_administrators(stack: StackBuilder, made: eks.Cluster) -> None:
     partition = stack.ground.names.partition
-    for number, admin in enumerate(stack.ground.settings.admins):
+    for admin in stack.ground.settings.admins:
         stack.add(
             eks.AccessEntry(
-                f"Administrator{number}",
+                f"Administrator{title_of(admin)}",
                 ClusterName=Ref(made),
                 PrincipalArn=admin,
                 Type="STANDARD",
@@ -168,13 +181,13 @@ def _open_databases(stack: StackBuilder, made: eks.Cluster) -> None:
     """Let the nodes, and nobody else, into the databases: by the group that EKS gives every node."""
     doors: list[tuple[object, int, str]] = []
     for database in stack.ground.databases:
-        title = "".join(part.capitalize() for part in database.container.name.split("_"))
+        title = title_of(database.container.name)
         doors.append((stack.told(f"Database{title}Group"), database.container.port, database.container.name))
-    doors += [(group, port, group) for group, port in database_groups(stack.ground)]
-    for number, (group, port, name) in enumerate(doors):
+    doors += [(group, port, f"{group}:{port}") for group, port in database_groups(stack.ground)]
+    for group, port, name in doors:
         stack.add(
             ec2.SecurityGroupIngress(
-                f"NodesIntoDatabase{number}",
+                f"NodesInto{title_of(name)}",
                 GroupId=group,
                 IpProtocol="tcp",
                 FromPort=port,

@@ -17,7 +17,7 @@ from datasurface.deploy.aws.foundation import add_log_group
 from datasurface.deploy.aws.ground import Database, Ground
 from datasurface.deploy.aws.roles import add_role, service_trust
 from datasurface.deploy.aws.subnets import database_subnets, node_subnets, vpc_id
-from datasurface.deploy.aws.template import CAPABILITY_EXPAND, Stack, StackBuilder
+from datasurface.deploy.aws.template import CAPABILITY_EXPAND, Stack, StackBuilder, title_of
 from datasurface.model.aws import AwsNetwork
 from datasurface.model.secret_names import aws_name
 
@@ -53,8 +53,8 @@ def databases(ground: Ground) -> Stack | None:
         service_trust(ground, "monitoring.rds.amazonaws.com"),
         managed=("service-role/AmazonRDSEnhancedMonitoringRole",),
     )
-    for number, database in enumerate(ground.databases):
-        _add(stack, number, database, subnets)
+    for database in ground.databases:
+        _add(stack, database, subnets)
     _add_hosts(stack)
     return stack.built()
 
@@ -64,15 +64,16 @@ def instances_of(ground: Ground, database: Database) -> int:
     return database.made.instances if database.made.instances is not None else 2 if ground.production else 1
 
 
-def _add(stack: StackBuilder, number: int, database: Database, subnets: rds.DBSubnetGroup) -> None:
+def _add(stack: StackBuilder, database: Database, subnets: rds.DBSubnetGroup) -> None:
     names, made, container = stack.ground.names, database.made, database.container
+    title = title_of(container.name)
     identifier = names.database(container.name)
-    group = _add_group(stack, number, database)
-    secret = _add_secret(stack, number, database)
-    logs = add_log_group(stack, f"Logs{number}", f"/aws/rds/cluster/{identifier}/postgresql")
+    group = _add_group(stack, database)
+    secret = _add_secret(stack, database)
+    logs = add_log_group(stack, f"Logs{title}", f"/aws/rds/cluster/{identifier}/postgresql")
     cluster: rds.DBCluster = stack.add(
         rds.DBCluster(
-            f"Database{number}",
+            f"Database{title}",
             DependsOn=[logs.title],
             DeletionPolicy="Snapshot",
             UpdateReplacePolicy="Snapshot",
@@ -84,7 +85,7 @@ def _add(stack: StackBuilder, number: int, database: Database, subnets: rds.DBSu
             MasterUsername=ADMIN,
             MasterUserPassword=Sub(f"{{{{resolve:secretsmanager:${{{secret.title}}}:SecretString:password}}}}"),
             DBSubnetGroupName=Ref(subnets),
-            DBClusterParameterGroupName=Ref(_add_parameters(stack, number, database)),
+            DBClusterParameterGroupName=Ref(_add_parameters(stack, database)),
             VpcSecurityGroupIds=[Ref(group)],
             StorageEncrypted=True,
             KmsKeyId=stack.told("DataKey"),
@@ -96,18 +97,18 @@ def _add(stack: StackBuilder, number: int, database: Database, subnets: rds.DBSu
         )
     )
     for index in range(instances_of(stack.ground, database)):
-        _add_instance(stack, f"Database{number}Instance{index}", cluster, made.instance)
-    _add_rotation(stack, number, database, secret, cluster)
-    title = _title(database)
+        _add_instance(stack, f"Database{title}Instance{index}", cluster, made.instance)
+    _add_rotation(stack, database, secret, cluster)
     stack.tell(f"Database{title}Endpoint", GetAtt(cluster, "Endpoint.Address"), f"the writer of {container.name}")
     stack.tell(f"Database{title}Group", Ref(group), f"the security group of {container.name}")
 
 
-def _add_group(stack: StackBuilder, number: int, database: Database) -> ec2.SecurityGroup:
+def _add_group(stack: StackBuilder, database: Database) -> ec2.SecurityGroup:
     """Add the group that nobody may pass but those whom the stack `cluster` lets in, and the rotation."""
+    title = title_of(database.container.name)
     group: ec2.SecurityGroup = stack.add(
         ec2.SecurityGroup(
-            f"DatabaseGroup{number}",
+            f"DatabaseGroup{title}",
             VpcId=vpc_id(stack),
             GroupDescription=f"PostgreSQL of {database.container.name}",
             SecurityGroupEgress=[nowhere()],
@@ -117,10 +118,11 @@ def _add_group(stack: StackBuilder, number: int, database: Database) -> ec2.Secu
     return group
 
 
-def _add_parameters(stack: StackBuilder, number: int, database: Database) -> rds.DBClusterParameterGroup:
+def _add_parameters(stack: StackBuilder, database: Database) -> rds.DBClusterParameterGroup:
+    title = title_of(database.container.name)
     group: rds.DBClusterParameterGroup = stack.add(
         rds.DBClusterParameterGroup(
-            f"DatabaseParameters{number}",
+            f"DatabaseParameters{title}",
             Description=f"TLS only, for {database.container.name}",
             Family=f"aurora-postgresql{database.made.version.partition('.')[0]}",
             Parameters={
@@ -134,14 +136,14 @@ def _add_parameters(stack: StackBuilder, number: int, database: Database) -> rds
     return group
 
 
-def _add_secret(stack: StackBuilder, number: int, database: Database) -> secretsmanager.Secret:
+def _add_secret(stack: StackBuilder, database: Database) -> secretsmanager.Secret:
     """Add the administrator's secret; its password is made when the stack is, and is in no template."""
-    ground = stack.ground
+    ground, title = stack.ground, title_of(database.container.name)
     platform = next(p for p in ground.platforms if p.container == database.container)
     name = aws_name(ground.store(platform).prefix, platform.ecosystem, platform.environment, database.admin.name)
     secret: secretsmanager.Secret = stack.add(
         secretsmanager.Secret(
-            f"DatabaseSecret{number}",
+            f"DatabaseSecret{title}",
             Name=name,
             Description=f"who administers the database {database.container.name}",
             KmsKeyId=stack.told("SecretsKey"),
@@ -175,16 +177,17 @@ def _add_instance(stack: StackBuilder, title: str, cluster: rds.DBCluster, insta
 
 def _add_rotation(
     stack: StackBuilder,
-    number: int,
     database: Database,
     secret: secretsmanager.Secret,
     cluster: rds.DBCluster,
 ) -> None:
     """Add AWS's own function that gives the administrator a new password, and what it may reach: this database."""
-    port = database.container.port
+    port, title = database.container.port, title_of(database.container.name)
+    log_group = f"/aws/lambda/{stack.ground.names.rotation(database.container.name)}"
+    logs = add_log_group(stack, f"RotationLogs{title}", log_group)
     group = stack.add(
         ec2.SecurityGroup(
-            f"RotationGroup{number}",
+            f"RotationGroup{title}",
             VpcId=vpc_id(stack),
             GroupDescription="the function that rotates the password of the administrator",
             SecurityGroupEgress=[
@@ -199,7 +202,7 @@ def _add_rotation(
                     IpProtocol="tcp",
                     FromPort=port,
                     ToPort=port,
-                    DestinationSecurityGroupId=Ref(f"DatabaseGroup{number}"),
+                    DestinationSecurityGroupId=Ref(f"DatabaseGroup{title}"),
                     Description="to the database",
                 ),
             ],
@@ -207,8 +210,8 @@ def _add_rotation(
     )
     stack.add(
         ec2.SecurityGroupIngress(
-            f"RotationIntoDatabase{number}",
-            GroupId=Ref(f"DatabaseGroup{number}"),
+            f"RotationIntoDatabase{title}",
+            GroupId=Ref(f"DatabaseGroup{title}"),
             IpProtocol="tcp",
             FromPort=port,
             ToPort=port,
@@ -218,7 +221,7 @@ def _add_rotation(
     )
     attached = stack.add(
         secretsmanager.SecretTargetAttachment(
-            f"DatabaseSecretTarget{number}",
+            f"DatabaseSecretTarget{title}",
             SecretId=Ref(secret),
             TargetId=Ref(cluster),
             TargetType="AWS::RDS::DBCluster",
@@ -226,8 +229,8 @@ def _add_rotation(
     )
     stack.add(
         secretsmanager.RotationSchedule(
-            f"DatabaseSecretRotation{number}",
-            DependsOn=[attached.title, f"Database{number}Instance0"],
+            f"DatabaseSecretRotation{title}",
+            DependsOn=[attached.title, f"Database{title}Instance0", logs.title],
             SecretId=Ref(secret),
             RotateImmediatelyOnUpdate=False,
             RotationRules=secretsmanager.RotationRules(AutomaticallyAfterDays=database.made.rotate_days),
@@ -253,11 +256,12 @@ def _where_secrets_are(ground: Ground) -> str:
 def _add_hosts(stack: StackBuilder) -> None:
     """Add the private names that the model's hosts are, each leading to its cluster's writer."""
     zones: dict[str, str] = {}
-    for number, database in enumerate(stack.ground.databases):
+    for database in stack.ground.databases:
+        title = title_of(database.container.name)
         if database.domain is None:
             continue
         if database.domain not in zones:
-            zones[database.domain] = f"HostedZone{len(zones)}"
+            zones[database.domain] = f"HostedZone{title_of(database.domain)}"
             stack.add(
                 route53.HostedZone(
                     zones[database.domain],
@@ -268,19 +272,15 @@ def _add_hosts(stack: StackBuilder) -> None:
             )
         stack.add(
             route53.RecordSetType(
-                f"Host{number}",
+                f"Host{title}",
                 HostedZoneId=Ref(zones[database.domain]),
                 Name=database.container.host,
                 Type="CNAME",
                 TTL=_RECORD_SECONDS,
-                ResourceRecords=[GetAtt(f"Database{number}", "Endpoint.Address")],
+                ResourceRecords=[GetAtt(f"Database{title}", "Endpoint.Address")],
             )
         )
 
 
 def _zone_tags(tags: Mapping[str, str]) -> Tags:
     return Tags(dict(tags))
-
-
-def _title(database: Database) -> str:
-    return "".join(part.capitalize() for part in database.container.name.split("_"))

@@ -6,6 +6,7 @@ its secrets; who may take it on, its owner has to say, unless the model has it m
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from datasurface.deploy.aws.policies import (
 )
 from datasurface.deploy.aws.roles import add_role, issuer_trust, pod_trust, service_account_trust
 from datasurface.deploy.aws.template import CAPABILITY_NAMED_IAM, Stack, StackBuilder
+from datasurface.deploy.names import dns_label
 from datasurface.deploy.pod import account_of
 from datasurface.errors import ConfigurationError
 from datasurface.model.airflow import Airflow
@@ -41,6 +43,7 @@ AIRFLOW_ACCOUNTS = (
     "airflow-worker",
 )
 """The service accounts of Airflow's Helm chart, for a release that is called `airflow`."""
+_LONGEST_ACCOUNT = 120
 _MOST = 120
 """Identities in one stack: each is at most four resources, and a template may have 500."""
 
@@ -95,17 +98,23 @@ def foreign_trusts(ground: Ground) -> dict[str, dict[str, object]]:
 def identities(ground: Ground) -> tuple[Stack, ...]:
     """Return the stacks of identities; more than one if they do not fit into one."""
     found = identities_of(ground)
-    parts = [found[start : start + _MOST] for start in range(0, len(found), _MOST)] or [()]
+    parts: dict[str, list[Identity]] = {"identities": []}
+    for identity in found:
+        key = "identities" if len(found) <= _MOST else f"identities-{_digest(identity.account)[0]}"
+        parts.setdefault(key, []).append(identity)
     stacks = []
-    for number, part in enumerate(parts):
-        key = "identities" if number == 0 else f"identities-{number + 1}"
+    for key, part in sorted(parts.items()):
         stack = StackBuilder(ground=ground, key=key, purpose="roles of the jobs, and which pods have them")
-        _add_all(stack, part)
-        if number == 0:
+        _add_all(stack, part, found)
+        if key == "identities":
             _add_airflow(stack)
             _add_publisher(stack)
         stacks.append(stack.built())
     return tuple(stacks)
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _of_platform(ground: Ground, platform: PlatformSpec) -> Iterator[Identity]:
@@ -148,15 +157,17 @@ def _run_as(kind: SystemJob | JobSpec) -> AwsRole | None:
     return transformer.run_as if transformer is not None and isinstance(transformer.run_as, AwsRole) else None
 
 
-def _add_all(stack: StackBuilder, found: Sequence[Identity]) -> None:
+def _add_all(stack: StackBuilder, part: Sequence[Identity], whole: Sequence[Identity]) -> None:
+    """Add identities; a role that several of them share is made once, where the first of them is."""
     roles: dict[str, iam.Role] = {}
-    for number, identity in enumerate(found):
-        if identity.made and identity.arn not in roles:
-            trusting = [other for other in found if other.arn == identity.arn]
-            roles[identity.arn] = _add_job_role(stack, f"Role{number}", identity, trusting)
+    for identity in part:
+        title = _digest(identity.account)[:16]
+        sharing = [other for other in whole if other.arn == identity.arn]
+        if identity.made and identity is sharing[0]:
+            roles[identity.arn] = _add_job_role(stack, f"Role{title}", identity, sharing)
         if identity.own_account:
-            _add_policies(stack, number, identity, roles.get(identity.arn))
-        _associate(stack, f"Pods{number}", stack.ground.namespace, identity.account, _arn(identity, roles))
+            _add_policies(stack, title, identity, roles.get(identity.arn))
+        _associate(stack, f"Pods{title}", stack.ground.namespace, identity.account, _arn(identity, roles))
 
 
 def _arn(identity: Identity, roles: dict[str, iam.Role]) -> object:
@@ -174,7 +185,7 @@ def _trust(stack: StackBuilder, namespace: str, accounts: Sequence[str]) -> obje
     return pod_trust(stack.ground, namespace, accounts)
 
 
-def _add_policies(stack: StackBuilder, number: int, identity: Identity, role: iam.Role | None) -> None:
+def _add_policies(stack: StackBuilder, title: str, identity: Identity, role: iam.Role | None) -> None:
     """Add what the jobs may do, to the role that is made here or to the one that exists."""
     ground, platform = stack.ground, identity.platform
     key = stack.told("SecretsKey")
@@ -189,13 +200,18 @@ def _add_policies(stack: StackBuilder, number: int, identity: Identity, role: ia
         stack.capabilities.add(CAPABILITY_NAMED_IAM)
         stack.add(
             iam.ManagedPolicy(
-                f"Policy{number}Part{part}",
-                ManagedPolicyName=f"{identity.account}-{part + 1}",
+                f"Policy{title}Part{part}",
+                ManagedPolicyName=f"{_policy_name(identity.account)}-{part + 1}",
                 Description=f"what jobs of {platform.name} read: service account {identity.account}",
                 PolicyDocument=document,
                 Roles=[Ref(role) if role is not None else identity.role],
             )
         )
+
+
+def _policy_name(account: str) -> str:
+    """Return what an account's policies are called; a service account that somebody has named may be longer."""
+    return account if len(account) <= _LONGEST_ACCOUNT else dns_label(account, limit=_LONGEST_ACCOUNT)
 
 
 def _syncs(identity: Identity) -> bool:

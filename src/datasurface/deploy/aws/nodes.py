@@ -11,7 +11,7 @@ from datasurface.deploy.aws.ground import Ground
 from datasurface.deploy.aws.keys import document
 from datasurface.deploy.aws.roles import add_role
 from datasurface.deploy.aws.subnets import node_subnets
-from datasurface.deploy.aws.template import StackBuilder
+from datasurface.deploy.aws.template import StackBuilder, title_of
 from datasurface.deploy.instances import instance_of, node_shape
 from datasurface.deploy.packing import Packing, best_shape, pack
 from datasurface.deploy.pod_needs import pod_needs
@@ -44,6 +44,11 @@ class PlannedGroup:
     smallest: int
     largest: int
     packing: Packing
+
+    @property
+    def name(self) -> str:
+        """What EKS calls it; a group of other nodes has another name, so that both can be there for a while."""
+        return "-".join([self.group.name, *self.instance.split("."), *(["spot"] if self.group.spot else [])])
 
 
 def planned_groups(ground: Ground) -> tuple[PlannedGroup, ...]:
@@ -85,15 +90,15 @@ def add_nodes(stack: StackBuilder, cluster: eks.Cluster, after: Iterable[str]) -
     managed = ("AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy")
     role = add_role(stack, "NodeRole", names.role("node"), trust, managed=managed)
     titles = []
-    for number, planned in enumerate(planned_groups(stack.ground)):
-        launch = _add_launch_template(stack, number, planned)
-        title = f"Nodes{number}"
+    for planned in planned_groups(stack.ground):
+        title = f"Nodes{title_of(planned.group.name)}"
+        launch = _add_launch_template(stack, title, planned)
         stack.add(
             eks.Nodegroup(
                 title,
                 DependsOn=sorted(after),
                 ClusterName=Ref(cluster),
-                NodegroupName=planned.group.name,
+                NodegroupName=planned.name,
                 NodeRole=GetAtt(role, "Arn"),
                 AmiType=_AMI[instance_of(planned.instance).architecture],
                 InstanceTypes=[planned.instance],
@@ -114,12 +119,12 @@ def add_nodes(stack: StackBuilder, cluster: eks.Cluster, after: Iterable[str]) -
     return titles
 
 
-def _add_launch_template(stack: StackBuilder, number: int, planned: PlannedGroup) -> ec2.LaunchTemplate:
+def _add_launch_template(stack: StackBuilder, title: str, planned: PlannedGroup) -> ec2.LaunchTemplate:
     """Add how a node starts: an encrypted volume, and its own identity out of reach of pods."""
     tags = Tags({**stack.ground.tags, "Name": f"{stack.ground.names.prefix}-{planned.group.name}"})
     template: ec2.LaunchTemplate = stack.add(
         ec2.LaunchTemplate(
-            f"Nodes{number}Launch",
+            f"{title}Launch",
             LaunchTemplateData=ec2.LaunchTemplateData(
                 MetadataOptions=ec2.MetadataOptions(
                     HttpTokens="required", HttpPutResponseHopLimit=1, HttpEndpoint="enabled"

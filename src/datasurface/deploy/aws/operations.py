@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from troposphere import Ref, cloudwatch, events, logs, sns
 
 from datasurface.deploy.aws.databases import instances_of
-from datasurface.deploy.aws.foundation import add_log_group
 from datasurface.deploy.aws.ground import Database, Ground
 from datasurface.deploy.aws.keys import document, statement
 from datasurface.deploy.aws.nodes import planned_groups
-from datasurface.deploy.aws.template import Stack, StackBuilder
+from datasurface.deploy.aws.template import Stack, StackBuilder, title_of
 from datasurface.deploy.instances import INSTANCES
 
 __all__ = ["FAILED_JOBS", "operations"]
@@ -89,7 +88,7 @@ def _of_cluster(ground: Ground) -> list[_Alarm]:
 
 def _of_database(ground: Ground, database: Database) -> list[_Alarm]:
     name = database.container.name
-    title = "".join(part.capitalize() for part in name.split("_"))
+    title = title_of(name)
     dimensions = (("DBClusterIdentifier", ground.names.database(name)),)
     found = [
         _Alarm(
@@ -146,30 +145,40 @@ def _add_topic(stack: StackBuilder) -> sns.Topic:
     topic: sns.Topic = stack.add(
         sns.Topic("Alarms", TopicName=stack.ground.names.role("alarms"), KmsMasterKeyId=stack.told("LogsKey"))
     )
-    own = {"StringEquals": {"aws:SourceAccount": stack.ground.names.account}}
-    senders = {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
-    stack.add(
-        sns.TopicPolicy(
-            "AlarmsPolicy",
-            Topics=[Ref(topic)],
-            PolicyDocument=document(statement("Alarms", "sns:Publish", Ref(topic), principal=senders, condition=own)),
-        )
+    names = stack.ground.names
+    start = f"{names.region}:{names.account}"
+    senders = (
+        ("Alarms", "cloudwatch", f"arn:{names.partition}:cloudwatch:{start}:alarm:{names.prefix}-*"),
+        ("Launches", "events", f"arn:{names.partition}:events:{start}:rule/{names.role('failed-launches')}"),
     )
-    for number, address in enumerate(stack.ground.settings.alarms_to):
-        stack.add(sns.SubscriptionResource(f"Mail{number}", TopicArn=Ref(topic), Protocol="email", Endpoint=address))
+    statements = [
+        statement(
+            sid,
+            "sns:Publish",
+            Ref(topic),
+            principal={"Service": f"{service}.amazonaws.com"},
+            condition={"ArnLike": {"aws:SourceArn": source}},
+        )
+        for sid, service, source in senders
+    ]
+    stack.add(sns.TopicPolicy("AlarmsPolicy", Topics=[Ref(topic)], PolicyDocument=document(*statements)))
+    for address in stack.ground.settings.alarms_to:
+        stack.add(
+            sns.SubscriptionResource(
+                f"Mail{title_of(address)}", TopicArn=Ref(topic), Protocol="email", Endpoint=address
+            )
+        )
     stack.tell("AlarmsTopic", Ref(topic), "what alarms are sent to")
     return topic
 
 
 def _add_failed_jobs(stack: StackBuilder) -> None:
     """Count failed jobs in the containers' log, in which each job's last line says how it ended."""
-    names = stack.ground.names
-    group = add_log_group(stack, "ContainerLogs", f"/aws/containerinsights/{names.cluster}/application")
     stack.add(
         logs.MetricFilter(
             "FailedJobsFilter",
-            LogGroupName=Ref(group),
-            FilterPattern='"\\"state\\":\\"failed\\""',
+            LogGroupName=stack.told("ApplicationLogs"),
+            FilterPattern='{ ($.log_processed.exit = 1) && ($.log_processed.platform = "*") }',
             MetricTransformations=[
                 logs.MetricTransformation(MetricNamespace=_OWN, MetricName=FAILED_JOBS, MetricValue="1", DefaultValue=0)
             ],

@@ -55,7 +55,6 @@ def remains(ground: Ground, stacks: Sequence[Stack]) -> tuple[Remainder, ...]:
         if (remainder := _of(ground, resource)) is not None
     ]
     found += _logins(ground)
-    found += _made_by_services(ground)
     return tuple(sorted(found, key=lambda each: (each.what, each.name)))
 
 
@@ -177,19 +176,3 @@ def _logins(ground: Ground) -> Iterator[Remainder]:
         for credential in issued_credentials(platform):
             name = ground.secret_name(platform, credential)
             yield _secret(ground, name, "`security sync` has made it, not a stack")
-
-
-def _made_by_services(ground: Ground) -> Iterator[Remainder]:
-    """Yield the log groups that services make for themselves."""
-    region, cluster = ground.names.region, ground.names.cluster
-    groups = [f"/aws/containerinsights/{cluster}/{kind}" for kind in ("dataplane", "host", "performance")]
-    groups += [f"/aws/lambda/{ground.names.rotation(each.container.name)}" for each in ground.databases]
-    for group in groups:
-        yield Remainder(
-            what="the log group",
-            name=group,
-            why="a service has made it, not a stack, and it never forgets",
-            month=None,
-            by_gb=month(Item.LOG_STORED_GB, region),
-            commands=(f"aws logs delete-log-group --region {region} --log-group-name {group}",),
-        )

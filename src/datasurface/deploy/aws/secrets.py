@@ -6,6 +6,8 @@ them.
 
 from __future__ import annotations
 
+import hashlib
+
 from troposphere import secretsmanager
 
 from datasurface.deploy.aws.ground import Ground
@@ -27,15 +29,16 @@ _MOST = 450
 
 
 def secrets(ground: Ground) -> tuple[Stack, ...]:
-    """Return the stacks of secrets; more than one if they do not fit into one."""
-    found = list(given_secrets(ground).items())
-    parts = [found[start : start + _MOST] for start in range(0, len(found), _MOST)]
+    """Return the stacks of secrets; sixteen, by their names' digests, if they do not fit into one."""
+    found = given_secrets(ground)
+    parts: dict[str, list[str]] = {}
+    for name in found:
+        parts.setdefault("secrets" if len(found) <= _MOST else f"secrets-{_digest(name)[0]}", []).append(name)
     stacks = []
-    for number, part in enumerate(parts):
-        key = "secrets" if number == 0 else f"secrets-{number + 1}"
+    for key, names in sorted(parts.items()):
         stack = StackBuilder(ground=ground, key=key, purpose="places for secrets that people put in")
-        for index, (name, credential) in enumerate(part):
-            _add(stack, number * _MOST + index, name, credential)
+        for name in names:
+            _add(stack, name, found[name])
         stacks.append(stack.built())
     return tuple(stacks)
 
@@ -56,10 +59,14 @@ def shape_of(credential: Credential) -> str:
     return f"{{{pieces}}}"
 
 
-def _add(stack: StackBuilder, number: int, name: str, credential: Credential) -> None:
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _add(stack: StackBuilder, name: str, credential: Credential) -> None:
     secret = stack.add(
         secretsmanager.Secret(
-            f"Secret{number}",
+            f"Secret{_digest(name)[:16]}",
             DeletionPolicy="Retain",
             UpdateReplacePolicy="Retain",
             Name=name,

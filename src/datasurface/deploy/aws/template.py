@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from troposphere import AWSObject, Export, ImportValue, Output, Tags, Template
+from troposphere import AWSObject, Export, ImportValue, Join, Output, Tags, Template
 
 from datasurface.deploy.aws.ground import Ground
 
-__all__ = ["CAPABILITY_EXPAND", "CAPABILITY_NAMED_IAM", "DIRECT_LIMIT", "LARGEST", "Stack", "StackBuilder"]
+__all__ = [
+    "CAPABILITY_EXPAND",
+    "CAPABILITY_NAMED_IAM",
+    "DIRECT_LIMIT",
+    "LARGEST",
+    "Stack",
+    "StackBuilder",
+    "joined",
+    "title_of",
+]
 
 CAPABILITY_NAMED_IAM = "CAPABILITY_NAMED_IAM"
 CAPABILITY_EXPAND = "CAPABILITY_AUTO_EXPAND"
@@ -19,6 +30,7 @@ DIRECT_LIMIT = 51_200
 """Bytes of a template that CloudFormation takes with the call itself."""
 LARGEST = 1_000_000
 """Bytes of a template that it takes from a bucket; 1 MB."""
+_SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +117,17 @@ class StackBuilder:
         )
 
 
+def title_of(name: str) -> str:
+    """Return a name as part of a resource's title in a template: `order_lines` is `OrderLines`.
+
+    Titles say which resource is which when a stack changes, so they follow from names and never from places in a list.
+    """
+    camel = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", name))
+    return camel if _SNAKE.fullmatch(name) else f"{camel[:80]}{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
 def joined(values: Sequence[object]) -> object:
     """Return a list as one text, which is all that a stack can tell."""
-    from troposphere import Join  # noqa: PLC0415
-
     return Join(",", list(values))
 
 

@@ -46,7 +46,7 @@ def test_what_is_kept_is_deleted_only_by_optional_steps(plan: TeardownPlan):
     for step in plan.steps:
         kept = any(word in " ".join(step.commands) for word in ("s3api", "kms", "delete-secret", "ecr", "snapshot"))
         foundation = "foundation" in step.title or "-secrets" in step.title
-        assert step.optional == (kept or foundation or "log group" in step.title or "file system" in step.title), step
+        assert step.optional == (kept or foundation or "file system" in step.title), step
 
 
 def test_what_remains_and_what_it_costs(plan: TeardownPlan):
@@ -59,7 +59,8 @@ def test_what_remains_and_what_it_costs(plan: TeardownPlan):
     assert snapshot.by_gb is not None
     assert snapshot.by_gb > 0
     whats = {what for what, _name in found}
-    assert {"the bucket", "the images in", "the log group", "the file system of"} <= whats
+    assert {"the bucket", "the images in", "the file system of"} <= whats
+    assert "the log group" not in whats  # all of them belong to stacks
     assert plan.month == round(sum(each.month or 0 for each in plan.remains), 2) > 3
     assert 90 > plan.minutes > 30
     assert all(each.commands and each.why for each in plan.remains)

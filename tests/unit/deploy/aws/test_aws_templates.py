@@ -73,7 +73,7 @@ def test_no_template_has_a_parameter_or_a_password(whole: dict[str, Template]):
     assert secret["GenerateSecretString"]["SecretStringTemplate"] == '{"username": "ds_admin"}'
     (cluster,) = of_type(whole["data"], "AWS::RDS::DBCluster").values()
     assert cluster["MasterUserPassword"] == {
-        "Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecret0}:SecretString:password}}"
+        "Fn::Sub": "{{resolve:secretsmanager:${DatabaseSecretMerge}:SecretString:password}}"
     }
 
 
@@ -83,7 +83,7 @@ def test_the_database_is_encrypted_backed_up_kept_and_takes_tls_only(whole: dict
     assert cluster["DeletionProtection"] is True
     assert cluster["BackupRetentionPeriod"] == 14
     assert cluster["DBClusterIdentifier"] == f"{PREFIX}-merge-39c59690"
-    assert whole["data"]["Resources"]["Database0"]["DeletionPolicy"] == "Snapshot"
+    assert whole["data"]["Resources"]["DatabaseMerge"]["DeletionPolicy"] == "Snapshot"
     (parameters,) = of_type(whole["data"], "AWS::RDS::DBClusterParameterGroup").values()
     assert parameters["Parameters"]["rds.force_ssl"] == "1"
     instances = of_type(whole["data"], "AWS::RDS::DBInstance")
@@ -107,7 +107,7 @@ def test_only_the_nodes_and_the_rotation_get_into_the_database(whole: dict[str, 
     ]
     assert "SecurityGroupIngress" not in group
     (rotation,) = of_type(whole["data"], "AWS::EC2::SecurityGroupIngress").values()
-    assert rotation["SourceSecurityGroupId"] == {"Ref": "RotationGroup0"}
+    assert rotation["SourceSecurityGroupId"] == {"Ref": "RotationGroupMerge"}
     (nodes,) = of_type(whole["cluster"], "AWS::EC2::SecurityGroupIngress").values()
     assert nodes["SourceSecurityGroupId"] == {"Fn::GetAtt": ["Cluster", "ClusterSecurityGroupId"]}
     assert nodes["GroupId"] == {"Fn::ImportValue": f"{PREFIX}-DatabaseMergeGroup"}
@@ -215,6 +215,7 @@ def test_nodes_keep_their_own_identity_from_pods(whole: dict[str, Template]):
     assert data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
     (nodes,) = of_type(whole["cluster"], "AWS::EKS::Nodegroup").values()
     assert nodes["ScalingConfig"]["MinSize"] == 2
+    assert nodes["NodegroupName"] == "jobs-m7i-large"
     assert nodes["InstanceTypes"] == ["m7i.large"]
     assert nodes["AmiType"] == "AL2023_x86_64_STANDARD"
 
@@ -409,6 +410,28 @@ def test_the_readme_has_the_exact_commands():
     assert (listed["account"], listed["region"]) == (ACCOUNT, REGION)
 
 
+def test_what_is_added_to_the_model_moves_nothing_in_the_templates():
+    """A title that follows from a place in a list would make CloudFormation replace what has a name: it cannot."""
+    before, after = templates(stores=3), templates(stores=7, hints={"shop_0": Hint(memory="20Gi")})
+    for key in ("secrets", "data", "cluster", "identities", "operations"):
+        for title, resource in before[key]["Resources"].items():
+            if resource["Type"] == "AWS::EKS::Nodegroup":
+                names = [t[key]["Resources"][title]["Properties"]["NodegroupName"] for t in (before, after)]
+                assert names == ["jobs-m7i-large", "jobs-m7i-2xlarge"]
+                continue
+            for name in ("Name", "RoleName", "ManagedPolicyName", "ServiceAccount", "DBClusterIdentifier"):
+                value = resource.get("Properties", {}).get(name)
+                assert after[key]["Resources"][title].get("Properties", {}).get(name) == value, title
+
+
+def test_many_secrets_and_identities_are_divided_by_name():
+    many = {s.key: s for s in stacks(deployable(model(aws(), stores=500, logins=500)))}
+    keys = [key for key in many if key.startswith("secrets-")]
+    assert keys == sorted(keys)
+    assert len(keys) == 16
+    assert sum(len(many[key].document["Resources"]) for key in keys) == 501
+
+
 def _thousand() -> Deployable:
     return deployable(model(aws(), stores=1000))
 
@@ -440,3 +463,8 @@ def test_files_are_the_same_in_another_process_with_another_hash_seed():
         for seed in ("1", "2")
     }
     assert len(digests) == 1
+
+
+def test_more_secrets_than_a_role_can_name_are_refused():
+    with pytest.raises(ConfigurationError, match="602 secrets, more than the policies of one role can name"):
+        templates(stores=601, logins=601)
