@@ -7,6 +7,7 @@ that may be set, with the kind of their values; a key that is not among them is 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -176,3 +177,15 @@ def test_history_is_kept_as_long_as_the_model_says() -> None:
     settings = dataclasses.replace(SETTINGS, postgres=POSTGRES)
     assert _values(deployable(Airflow(history="30 days"), settings))["databaseCleanup"]["retentionDays"] == 30
     assert not _values(deployable(Airflow(history=None), settings))["databaseCleanup"]["enabled"]
+
+
+def test_secrets_of_processes_are_a_file_where_no_cloud_has_them() -> None:
+    settings = dataclasses.replace(SETTINGS, postgres=POSTGRES)
+    values = _values(deployable(Airflow(tasks=TaskKind.PROCESS), settings))
+    assert values["config"]["secrets"]["backend"].endswith(".LocalFilesystemBackend")
+    path = json.loads(values["config"]["secrets"]["backend_kwargs"])["connections_file_path"]
+    (volume,) = [volume for volume in values["volumes"] if "secret" in volume]
+    assert volume["secret"]["secretName"] == "airflow-connections"
+    (mount,) = [mount for mount in values["volumeMounts"] if mount["name"] == volume["name"]]
+    assert path.startswith(f"{mount['mountPath']}/")
+    assert not [volume for volume in _values(deployable())["volumes"] if "secret" in volume]

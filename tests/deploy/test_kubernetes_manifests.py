@@ -43,9 +43,12 @@ from deploy.network_world import may_connect
 
 GOLDEN = Path(__file__).parent / "golden" / "kubernetes"
 VERSIONS = [f"1.{minor}" for minor in range(31, int(kubernetes_validate.latest_version().split(".")[1]) + 1)]
+_OTHERS = ("postgresql.cnpg.io/", "monitoring.coreos.com/")
+"""Kinds of operators, which the published schemas do not have."""
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _ALONE = dataclasses.replace(SETTINGS, postgres=POSTGRES)
 _ELSEWHERE = PostgresDatabase("merge_db", host="10.8.0.9", database="merge", credential="merge_admin", tls=Tls.REQUIRE)
+_ON_AWS = dataclasses.replace(SETTINGS, api_server=None, airflow_database=None)
 CASES = {
     "alone": lambda: deployable(_ALONE),
     "airflow": deployable,
@@ -56,7 +59,9 @@ CASES = {
     "eks": lambda: deployable(
         Airflow(),
         Aws(account="123456789012", region="eu-central-1"),
-        dataclasses.replace(SETTINGS, api_server=None, airflow_database=None),
+        dataclasses.replace(
+            SETTINGS, api_server=None, airflow_database=None, metrics_for="monitoring", service_monitors=True
+        ),
         stores=[AwsSecrets()],
         merge=_ELSEWHERE,
     ),
@@ -80,7 +85,7 @@ def test_every_object_is_valid_for_the_oldest_and_the_newest_version(
     documents: list[dict[str, Any]], version: str
 ) -> None:
     for document in documents:
-        if not document["apiVersion"].startswith("postgresql.cnpg.io/"):
+        if not document["apiVersion"].startswith(_OTHERS):
             kubernetes_validate.validate(document, version, strict=True)
 
 
@@ -114,7 +119,8 @@ def _all(value: object, key: str) -> Iterator[Any]:
 
 
 def _pods(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [d["spec"]["jobTemplate"]["spec"]["template"] for d in documents if d["kind"] == "CronJob"]
+    jobs = [d["spec"]["jobTemplate"]["spec"]["template"] for d in documents if d["kind"] == "CronJob"]
+    return [*jobs, *[d["spec"]["template"] for d in documents if d["kind"] == "Deployment"]]
 
 
 def test_no_pod_can_become_more_than_it_is(documents: list[dict[str, Any]]) -> None:
@@ -341,8 +347,7 @@ def test_on_aws_places_and_identities_follow_from_the_network() -> None:
 
 def test_service_accounts_name_their_roles_where_pods_take_them_on_by_them() -> None:
     aws = Aws(account="123456789012", region="cn-north-1", identity=AwsIdentity.IRSA)
-    settings = dataclasses.replace(SETTINGS, api_server=None, airflow_database=None)
-    target = deployable(aws, settings, stores=[AwsSecrets()], merge=_ELSEWHERE)
+    target = deployable(aws, _ON_AWS, stores=[AwsSecrets()], merge=_ELSEWHERE)
     accounts = [d for d in _documents(target) if d["kind"] == "ServiceAccount"]
     roles = {a["metadata"]["name"]: a["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] for a in accounts}
     (derived,) = [role for role in roles.values() if role.endswith(":role/derive")]
@@ -372,3 +377,24 @@ def test_doctor_runs_where_a_job_does_and_with_no_more() -> None:
     with pytest.raises(ConfigurationError, match="no stream 'gone'") as caught:
         doctor_job(target, "gone")
     assert "crm" in caught.value.hint
+
+
+def test_prometheus_and_nobody_else_may_ask_for_metrics() -> None:
+    documents = list(_documents(CASES["eks"]()))
+    (deployment,) = [d for d in documents if d["kind"] == "Deployment"]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    spec = deployment["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    assert container["args"][0] == "metrics"
+    assert not spec["automountServiceAccountToken"]
+    policies = [d for d in documents if d["kind"] == "NetworkPolicy" and d["spec"].get("ingress")]
+    open_ = [p for p in policies if p["metadata"]["namespace"] == "datasurface"]
+    (rule,) = [rule for p in open_ for rule in p["spec"]["ingress"]]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    assert rule["ports"] == [{"port": 9464, "protocol": "TCP"}]
+    for kind in ("Service", "ServiceMonitor"):
+        (found,) = [d["spec"]["selector"] for d in documents if d["kind"] == kind]
+        assert (found.get("matchLabels") or found).items() <= labels.items()
+    assert may_connect(
+        [d for d in documents if d["kind"] == "NetworkPolicy"], "datasurface", labels, 5432, address="10.8.0.9"
+    )

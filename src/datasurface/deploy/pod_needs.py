@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.packing import PodNeed
 from datasurface.deploy.pod import Need
 from datasurface.deploy.requests import request_of
 from datasurface.model.airflow import Airflow
 from datasurface.model.kubernetes import Kubernetes
+from datasurface.model.vocabulary import TaskKind
 from datasurface.release.needs import SystemJob
 
-__all__ = ["AIRFLOW", "CLUSTER", "pod_needs", "system_need"]
+__all__ = ["CLUSTER", "GROOMER", "airflow_needs", "pod_needs", "system_need"]
 
 _SYSTEM = Need(cpu=250, memory=768)
 _PARALLELISM = 16
-AIRFLOW = (
-    PodNeed(name="airflow api server", cpu=500, memory=2048),
-    PodNeed(name="airflow DAG processor", cpu=500, memory=1024),
-    PodNeed(name="airflow scheduler", cpu=1000, memory=2048),
-    PodNeed(name="airflow triggerer", cpu=250, memory=1024),
-)
-"""What Airflow itself asks for: about what its own documentation calls small."""
+_WATCHING = 192
+"""MiB that a task which watches a pod takes beside the scheduler; twice what was measured."""
+GROOMER = Need(cpu=50, memory=256)
+"""What the container asks for that removes old logs, beside each of Airflow's components that write some."""
 CLUSTER = (
     PodNeed(name="coredns", cpu=100, memory=70, count=2),
     PodNeed(name="ebs-csi-controller", cpu=60, memory=240, count=2),
@@ -31,6 +31,28 @@ CLUSTER = (
 def system_need(_kind: SystemJob) -> Need:
     """Return what the pod of a system job asks for."""
     return _SYSTEM
+
+
+def airflow_needs(slots: int, tasks: TaskKind) -> dict[str, PodNeed]:
+    """Return what each of Airflow's own components asks for, by its name, without the container that removes logs.
+
+    Args:
+        slots: How many tasks run at once.
+        tasks: Whether they are pods, each watched by a process of the scheduler's pod.
+    """
+    watching = slots * _WATCHING if tasks is TaskKind.POD else 0
+    return {
+        "api server": PodNeed(name="airflow api server", cpu=500, memory=2048, count=2),
+        "DAG processor": PodNeed(name="airflow DAG processor", cpu=500, memory=1024),
+        "scheduler": PodNeed(name="airflow scheduler", cpu=1000, memory=1024 + watching),
+        "triggerer": PodNeed(name="airflow triggerer", cpu=250, memory=1024),
+    }
+
+
+def _with_groomer(need: PodNeed) -> PodNeed:
+    if need.count > 1:
+        return need
+    return dataclasses.replace(need, cpu=need.cpu + GROOMER.cpu, memory=need.memory + GROOMER.memory)
 
 
 def pod_needs(deployable: Deployable) -> tuple[PodNeed, ...]:
@@ -50,6 +72,8 @@ def pod_needs(deployable: Deployable) -> tuple[PodNeed, ...]:
         ]
     by_memory = sorted(jobs, key=lambda each: (-each.memory, -each.cpu, each.name))[:slots]
     by_cpu = sorted(jobs, key=lambda each: (-each.cpu, -each.memory, each.name))[:1]
-    around = AIRFLOW if deployable.find(Airflow) is not None else ()
+    airflow = deployable.find(Airflow)
+    own = airflow_needs(slots, airflow.tasks).values() if airflow is not None else ()
+    around = [_with_groomer(need) for need in own]
     found = {each.name: each for each in (*by_memory, *by_cpu, *around, *CLUSTER)}
     return tuple([found[name] for name in sorted(found)])

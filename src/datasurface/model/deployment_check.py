@@ -25,6 +25,7 @@ _TAKEN: Mapping[tuple[str, str], tuple[re.Pattern[str], str]] = {
         "an image by its digest: registry.example/datasurface@sha256:…",
     ),
     ("Kubernetes", "namespace"): (LABEL, "at most 63 small letters, digits and dashes"),
+    ("Kubernetes", "metrics_for"): (LABEL, "at most 63 small letters, digits and dashes"),
     ("Kubernetes", "airflow_namespace"): (LABEL, "at most 63 small letters, digits and dashes"),
     ("Kubernetes", "airflow_image"): (
         re.compile(r"[a-z0-9][\w./:-]{0,200}@sha256:[0-9a-f]{64}"),

@@ -94,6 +94,8 @@ class Kubernetes(Deployment):
         api_server: Where the Kubernetes API is, for Airflow and for jobs that write secrets.
         dns: Where the name server is; None for the pods of `kube-system` labelled `k8s-app: kube-dns`.
         telemetry: Where metrics, traces and lineage are sent to.
+        metrics_for: The namespace of Prometheus, which may ask for metrics; None for no server of metrics.
+        service_monitors: Whether Prometheus' operator is told of these servers; its definitions have to be there.
         environment: Variables of the jobs, such as `OTEL_EXPORTER_OTLP_ENDPOINT`; no secrets.
         pull_secrets: The secrets that the image is pulled with.
         node_selector: The labels of the nodes that jobs run on.
@@ -117,6 +119,8 @@ class Kubernetes(Deployment):
     api_server: Egress | None = None
     dns: Egress | None = None
     telemetry: Egress | None = None
+    metrics_for: str | None = None
+    service_monitors: bool = False
     environment: Mapping[str, str] = EMPTY_MAPPING
     pull_secrets: Sequence[str] = ()
     node_selector: Mapping[str, str] = EMPTY_MAPPING

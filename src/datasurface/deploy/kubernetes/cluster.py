@@ -8,6 +8,7 @@ from functools import cached_property
 
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.pod import Need
+from datasurface.deploy.pod_needs import system_need
 from datasurface.deploy.pod_secrets import issues
 from datasurface.deploy.requests import request_of
 from datasurface.errors import ConfigurationError
@@ -18,12 +19,10 @@ from datasurface.model.vocabulary import TaskKind
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.needs import SystemJob
 
-__all__ = ["SYSTEM_NEED", "Cluster", "refuse"]
+__all__ = ["Cluster", "refuse"]
 
 _IN_NETWORK = frozenset({"airflow_database", "api_server", "secret_store"})
 """What `deploy aws` makes inside of the network: Aurora, the private API, endpoints of services."""
-SYSTEM_NEED = Need(cpu=250, memory=512)
-"""What a job of the system asks of its node."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Cluster:
     def need(self, platform: PlatformSpec, kind: SystemJob | JobSpec) -> Need:
         """Return what a job asks of its node."""
         if isinstance(kind, SystemJob):
-            return SYSTEM_NEED
+            return system_need(kind)
         return request_of(self.deployable, platform, kind)
 
 

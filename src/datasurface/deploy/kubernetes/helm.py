@@ -14,12 +14,14 @@ from datasurface.deploy.kubernetes.config import dag_sources
 from datasurface.deploy.kubernetes.objects import MANAGED, yaml_text
 from datasurface.deploy.kubernetes.quota import total
 from datasurface.deploy.pod import Document, container_security, pod_security
+from datasurface.deploy.pod_needs import GROOMER, airflow_needs
+from datasurface.deploy.pod_secrets import uses_files
 from datasurface.model.airflow import Airflow
 from datasurface.model.effective import duration
 from datasurface.model.secret_stores import AwsSecrets, kind_of_store
 from datasurface.model.vocabulary import TaskKind
 
-__all__ = ["AIRFLOW_SECRETS", "airflow_values"]
+__all__ = ["AIRFLOW_SECRETS", "CONNECTIONS", "airflow_values", "reads_connections"]
 
 AIRFLOW_SECRETS: dict[str, tuple[str, str]] = {
     "data.metadataSecretName": ("airflow-metadata", "connection"),
@@ -30,6 +32,9 @@ AIRFLOW_SECRETS: dict[str, tuple[str, str]] = {
 }
 """The Secrets that Airflow needs in its namespace, and the key of each, by the chart's value that names it."""
 
+CONNECTIONS = "airflow-connections"
+"""The Secret with the connections of tasks that are processes, as Airflow's file `connections.json`."""
+_CONNECTIONS = "/opt/airflow/connections"
 _USER = 50000
 _HEADING = (
     "# Values for Airflow's official Helm chart, 1.19 or newer:\n"
@@ -38,8 +43,6 @@ _HEADING = (
 _TWO = "2.11.2"
 _LOOK = 60
 """Seconds after which Airflow looks for new DAG files."""
-_TASK = 192
-"""MiB that a task which watches a pod takes in the scheduler's pod; twice what was measured."""
 
 
 def airflow_values(cluster: Cluster) -> list[GeneratedFile]:
@@ -123,40 +126,59 @@ def _secrets(airflow: Airflow) -> Document:
 
 def _dags(cluster: Cluster) -> Document:
     """Return how the DAG files come into the pods: ConfigMaps, put together by a volume that can only be read."""
-    found: Document = {"dags": {"gitSync": {"enabled": False}, "persistence": {"enabled": False}}}
+    volumes: list[Document] = []
+    mounts: list[Document] = []
     if sources := dag_sources(cluster):
-        found["volumes"] = [{"name": "datasurface-dags", "projected": {"sources": sources, "defaultMode": 0o444}}]
-        mount = {"name": "datasurface-dags", "mountPath": "/opt/airflow/dags", "readOnly": True}
-        found["volumeMounts"] = [mount]
-    return found
+        volumes.append({"name": "datasurface-dags", "projected": {"sources": sources, "defaultMode": 0o444}})
+        mounts.append({"name": "datasurface-dags", "mountPath": "/opt/airflow/dags", "readOnly": True})
+    if reads_connections(cluster):
+        secret = {"secretName": CONNECTIONS, "defaultMode": 0o440}
+        volumes.append({"name": CONNECTIONS, "secret": secret})
+        mounts.append({"name": CONNECTIONS, "mountPath": _CONNECTIONS, "readOnly": True})
+    return {
+        "dags": {"gitSync": {"enabled": False}, "persistence": {"enabled": False}},
+        "volumes": volumes,
+        "volumeMounts": mounts,
+    }
+
+
+def reads_connections(cluster: Cluster) -> bool:
+    """Tell whether tasks get their secrets from a Secret that is mounted: they are processes, and no cloud has them."""
+    airflow = cluster.airflow
+    return airflow is not None and airflow.tasks is TaskKind.PROCESS and all(map(uses_files, cluster.platforms))
 
 
 def _components(cluster: Cluster, airflow: Airflow) -> Document:
     """Return the components: who each is, what it takes, when it counts as alive, how long it keeps logs."""
     settings = cluster.settings
-    groomer = {"enabled": True, "retentionDays": settings.log_days, "resources": _amounts(50, 256)}
+    groomer = {
+        "enabled": True,
+        "retentionDays": settings.log_days,
+        "resources": _amounts(GROOMER.cpu, GROOMER.memory),
+    }
+    needs = airflow_needs(settings.parallelism, airflow.tasks)
+    own = {name: _amounts(need.cpu, need.memory) for name, need in needs.items()}
     in_pods = airflow.tasks is TaskKind.POD
-    tasks = _TASK * settings.parallelism if in_pods else 0
     patient = {"failureThreshold": 30, "periodSeconds": 10, "timeoutSeconds": 20}
     budget = {"enabled": True, "config": {"maxUnavailable": 1}}
     found: Document = {
         "scheduler": {
             "logGroomerSidecar": groomer,
             "podDisruptionBudget": budget,
-            "resources": _amounts(1000, 1024 + tasks),
+            "resources": own["scheduler"],
             "serviceAccount": {"name": "airflow-scheduler"},
             "startupProbe": patient,
         },
         "triggerer": {
             "logGroomerSidecar": groomer,
             "persistence": {"enabled": True, "size": "5Gi"},
-            "resources": _amounts(250, 1024),
+            "resources": own["triggerer"],
             "serviceAccount": {"name": "airflow-triggerer"},
         },
         "dagProcessor": {
             "enabled": True,
             "logGroomerSidecar": groomer,
-            "resources": _amounts(500, 1024),
+            "resources": own["DAG processor"],
             "serviceAccount": {**_tokenless(), "name": "airflow-dag-processor"},
         },
         "workers": {
@@ -185,8 +207,8 @@ def _components(cluster: Cluster, airflow: Airflow) -> Document:
     interface: Document = {
         "allowPodLogReading": not in_pods,
         "podDisruptionBudget": budget,
-        "replicas": 2,
-        "resources": _amounts(500, 2048),
+        "replicas": needs["api server"].count,
+        "resources": own["api server"],
         "serviceAccount": {"name": f"airflow-{interface_name}", **(_tokenless() if in_pods else {})},
         "startupProbe": patient,
     }
@@ -239,16 +261,20 @@ def _config(cluster: Cluster, airflow: Airflow) -> Document:
 
 
 def _backend(cluster: Cluster, airflow: Airflow) -> Document:
-    """Return Airflow's secrets backend, if tasks are processes and a store of a cloud gives their secrets."""
+    """Return Airflow's secrets backend, if tasks are processes: a cloud's, or a file that is mounted."""
     if airflow.tasks is TaskKind.POD:
         return {}
+    if reads_connections(cluster):
+        kwargs = {"connections_file_path": f"{_CONNECTIONS}/connections.json"}
+        backend = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+        return {"backend": backend, "backend_kwargs": json.dumps(kwargs)}
     for platform in cluster.platforms:
         for choice in platform.secrets:
             if kind_of_store(choice) == "aws":
                 store = choice if isinstance(choice, AwsSecrets) else AwsSecrets()
-                kwargs = {"connections_prefix": "airflow/connections", "config_prefix": None, "variables_prefix": None}
-                if store.region is not None:
-                    kwargs["region_name"] = store.region
+                prefixes = {"connections_prefix": "airflow/connections", "config_prefix": None}
+                region = {} if store.region is None else {"region_name": store.region}
+                settings = {**prefixes, "variables_prefix": None, **region}
                 backend = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
-                return {"backend": backend, "backend_kwargs": json.dumps(kwargs, sort_keys=True)}
+                return {"backend": backend, "backend_kwargs": json.dumps(settings, sort_keys=True)}
     return {}

@@ -23,7 +23,8 @@ _VALUES = {Priority.LOW: 100, Priority.MEDIUM: 1_000, Priority.HIGH: 10_000, Pri
 def total(cluster: Cluster) -> tuple[list[Need], Need]:
     """Return the largest needs that may run at once, and their sum."""
     needs = sorted((cluster.need(*each) for each in cluster.kinds()), key=lambda need: (need.memory, need.cpu))
-    largest = needs[-cluster.settings.parallelism :] + [Need()] * _ROUTINE
+    besides = _ROUTINE + (len(cluster.platforms) if cluster.settings.metrics_for is not None else 0)
+    largest = needs[-cluster.settings.parallelism :] + [Need()] * besides
     return largest, Need(cpu=sum(need.cpu for need in largest), memory=sum(need.memory for need in largest))
 
 

@@ -12,6 +12,7 @@ from datasurface.deploy.kubernetes.config import dag_maps, platform_maps
 from datasurface.deploy.kubernetes.helm import airflow_values
 from datasurface.deploy.kubernetes.image import image_files
 from datasurface.deploy.kubernetes.jobs import cron_jobs
+from datasurface.deploy.kubernetes.metrics import metrics
 from datasurface.deploy.kubernetes.network import policies
 from datasurface.deploy.kubernetes.objects import manifest, yaml_text
 from datasurface.deploy.kubernetes.postgres import postgres
@@ -31,6 +32,7 @@ _FILES: tuple[tuple[str, str, Callable[[Cluster], list[Document]]], ...] = (
     ("41-dags.yaml", "The DAG files of Airflow", dag_maps),
     ("50-postgres.yaml", "PostgreSQL by the operator CloudNativePG", postgres),
     ("60-jobs.yaml", "CronJobs", cron_jobs),
+    ("70-metrics.yaml", "What Prometheus asks", metrics),
 )
 
 

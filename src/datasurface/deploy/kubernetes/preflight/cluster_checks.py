@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from datasurface.deploy.kubernetes.helm import AIRFLOW_SECRETS
+from datasurface.deploy.kubernetes.helm import AIRFLOW_SECRETS, CONNECTIONS, reads_connections
 from datasurface.deploy.kubernetes.preflight.api import Right
 from datasurface.deploy.kubernetes.preflight.rights import missing_role, wanted_rights
 from datasurface.deploy.kubernetes.preflight.setting_checks import version_outcome
@@ -90,6 +90,8 @@ def _secrets(subject: Subject) -> Iterator[Outcome]:
         for path, (name, key) in AIRFLOW_SECRETS.items():
             if path not in ({"apiSecretKeySecretName", "jwtSecretName"} if two else {"webserverSecretKeySecretName"}):
                 wanted[cluster.airflow_namespace, name] = ({key}, False)
+        if reads_connections(cluster):
+            wanted[cluster.airflow_namespace, CONNECTIONS] = ({"connections.json"}, False)
     for (namespace, name), (keys, optional) in sorted(wanted.items()):
         yield _secret(subject, namespace, name, keys, optional=optional)
 
@@ -185,25 +187,24 @@ def _network(subject: Subject) -> Iterator[Outcome]:
 
 def _operator(subject: Subject) -> Iterator[Outcome]:
     postgres = subject.cluster.settings.postgres
-    if postgres is None:
-        return
-    kinds = {"clusters.postgresql.cnpg.io": "the operator CloudNativePG, 1.26 or newer"}
-    if postgres.backups is not None:
-        kinds["objectstores.barmancloud.cnpg.io"] = "the Barman Cloud plug-in of CloudNativePG"
+    kinds: dict[str, str] = {}
+    if subject.cluster.settings.metrics_for is not None and subject.cluster.settings.service_monitors:
+        kinds["servicemonitors.monitoring.coreos.com"] = "Prometheus' operator"
+    if postgres is not None:
+        kinds["clusters.postgresql.cnpg.io"] = "the operator CloudNativePG, 1.26 or newer"
+        if postgres.backups is not None:
+            kinds["objectstores.barmancloud.cnpg.io"] = "the Barman Cloud plug-in of CloudNativePG"
     for name, what in kinds.items():
         found = subject.api.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
         if found is None:
-            yield failed(
-                "the cluster does not know it", f"install {what}, before the manifests are applied", about=name
-            )
+            yield failed("the cluster does not know it", f"install {what} before the manifests", about=name)
         else:
             yield passed("the cluster knows it", about=name)
-    if postgres.backups is not None:
+    if postgres is not None and postgres.backups is not None:
         path = f"/apis/barmancloud.cnpg.io/v1/namespaces/{subject.cluster.namespace}/objectstores/{postgres.backups}"
         if subject.api.get(path) is None:
-            yield failed(
-                "there is no such ObjectStore", "make it: it names the bucket and the login", about=postgres.backups
-            )
+            remedy = "make it: it names the bucket and the login"
+            yield failed("there is no such ObjectStore", remedy, about=postgres.backups)
 
 
 def _helm(subject: Subject) -> Iterator[Outcome]:
@@ -301,10 +302,10 @@ CLUSTER_CHECKS: tuple[Check[Subject], ...] = (
     ),
     _check(
         "operator",
-        "the operator for PostgreSQL is there",
-        "The definitions of CloudNativePG's resources, and the store of backups.",
+        "operators are there",
+        "The definitions of CloudNativePG's and Prometheus' kinds, as far as they are used, and the store of backups.",
         "One is not there.",
-        "Install CloudNativePG and its plug-in for backups.",
+        "Install CloudNativePG, its plug-in for backups, or Prometheus' operator.",
         _operator,
     ),
     _check(
