@@ -64,5 +64,11 @@ $(VENV)/.bench: pyproject.toml $(VENV)/bin/python
 	.checkov/bin/pip install --quiet --disable-pip-version-check 'checkov==3.3.30'
 	touch $@
 
+.promtool/promtool: ## Prometheus' own checker of rules, out of Debian's package, without the server that comes with it
+	mkdir -p .promtool
+	cd .promtool && apt-get -o APT::Sandbox::User=root download -q prometheus && dpkg-deb --extract prometheus_*.deb package
+	mv .promtool/package/usr/bin/promtool $@
+	rm -rf .promtool/package .promtool/*.deb
+
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .checkov .airflow3 .airflow2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .checkov .promtool .airflow3 .airflow2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -57,6 +57,7 @@ from datasurface.model.infrastructure import (
     Vendor,
 )
 from datasurface.model.kubernetes import CloudNativePostgres, ClusterNodes, Egress, Kubernetes
+from datasurface.model.monitoring import Monitoring
 from datasurface.model.ownership import GitHubRepository, GitLabRepository, LocalRepository
 from datasurface.model.platform import (
     Assign,
@@ -269,6 +270,7 @@ __all__ = [
     "LocalRepository",
     "Map",
     "MilestonedSource",
+    "Monitoring",
     "MySQLDatabase",
     "NodeGroup",
     "NotNull",

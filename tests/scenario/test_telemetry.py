@@ -345,7 +345,7 @@ def test_every_metric_of_the_platforms_is_exported(shop: Shop) -> None:
             assert family.type == ("counter" if metric.kind is Kind.COUNTER else "gauge")
             assert family.documentation == metric.help
             assert all(set(sample.labels) == set(metric.labels) for sample in family.samples)
-    where = {"environment": "", "platform": "yellow", "job": "audit"}
+    where = {"environment": "", "platform": "yellow", "task": "audit"}
     assert families["datasurface_system_job_ok"].samples[0][1:3] == (where, 0.0)
     shop.run(Telemetry({}))
     shop.run(Telemetry({}))

@@ -148,6 +148,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         "storage_class": None, "image": None, "cpu": 2, "memory": "4Gi", "backups": None,
         "backup_store": None}),
     ("ClusterNodes", {}, {"cpu": REQUIRED, "memory": REQUIRED, "pods": 110, "count": 3}),
+    ("Monitoring", {}, {"namespace": "monitoring", "operator": True, "interval": "30s", "labels": {}}),
     ("Aws", {}, {"account": REQUIRED, "region": REQUIRED, "cluster": None, "kubernetes": "1.35",
         "network": AwsNetwork(), "databases": (), "database_groups": (), "nodes": (NodeGroup("jobs"),),
         "identity": AwsIdentity.POD_IDENTITY, "create_roles": (), "admins": (), "api_access": (),

@@ -128,8 +128,10 @@ METRICS = (
         (*_STREAM, "action"),
         "Rows that batches read at the source, and inserted, updated and deleted in the merge database.",
     ),
-    _gauge("system_job_ok", (*_PLATFORM, "job"), "Whether the last run of a job of the system found all well: 1 or 0."),
-    _gauge("system_job_timestamp_seconds", (*_PLATFORM, "job"), "When a job of the system ended last; Unix time."),
+    _gauge(
+        "system_job_ok", (*_PLATFORM, "task"), "Whether the last run of a job of the system found all well: 1 or 0."
+    ),
+    _gauge("system_job_timestamp_seconds", (*_PLATFORM, "task"), "When a job of the system ended last; Unix time."),
     _gauge("access_changes", _PLATFORM, "Changes of roles, grants and logins that are remembered."),
     _gauge("database_connections", _PLATFORM, "Connections that the merge database's server has."),
     _gauge("database_connections_limit", _PLATFORM, "Connections that it allows to ordinary users."),
