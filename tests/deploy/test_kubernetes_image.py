@@ -96,4 +96,4 @@ def _steps(text: str) -> tuple[dict[str, str], list[str]]:
 
 def test_the_extras_follow_from_the_model() -> None:
     (made,) = [f for f in TARGET.files(deployable()) if f.path == "image/Dockerfile"]
-    assert 'ARG EXTRAS="aws,kubernetes"' in made.content
+    assert 'ARG EXTRAS="aws,kubernetes,prometheus"' in made.content

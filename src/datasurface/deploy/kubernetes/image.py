@@ -42,9 +42,15 @@ class Instruction:
         return f"{self.keyword} " + " \\\n    ".join(self.arguments)
 
 
+_TELEMETRY = {"openlineage": "OPENLINEAGE_", "otel": "OTEL_EXPORTER_OTLP_"}
+"""The extras that variables of the jobs ask for; metrics are always exported."""
+
+
 def extras(cluster: Cluster) -> tuple[str, ...]:
     """Return the extras of DataSurface that the environment's jobs need, sorted."""
-    found = {"cron"} if _has_cron(cluster) else set[str]()
+    found = {"prometheus"} | ({"cron"} if _has_cron(cluster) else set[str]())
+    variables = {name for name, value in cluster.settings.environment.items() if value}
+    found |= {extra for extra, prefix in _TELEMETRY.items() if any(name.startswith(prefix) for name in variables)}
     stores = {kind_of_store(choice) for platform in cluster.platforms for choice in platform.secrets}
     found |= stores & {"aws", "azure", "kubernetes"}
     codes = [job.transformer.code for platform in cluster.platforms for job in platform.jobs if job.transformer]
