@@ -15,14 +15,14 @@ from moto.server import main
 
 
 def secret_of(response: Any) -> str:
-    """Return the ARN of the secret that a call is about; a name that is not there yet gets some six characters."""
+    """Return the ARN of the secret that a call is about; of one that is not there, with its name alone at the end."""
     name = response._get_param("SecretId") or response._get_param("Name") or ""
     if name.startswith("arn:"):
         return str(name)
     secret = response.backend.secrets.get(name)
     if secret is not None:
         return str(secret.arn)
-    return f"arn:aws:secretsmanager:{response.region}:{response.current_account}:secret:{name}-AbCdEf"
+    return f"arn:aws:secretsmanager:{response.region}:{response.current_account}:secret:{name}"
 
 
 def match(pattern: str, string: str) -> re.Match[str] | None:

@@ -147,7 +147,7 @@ def test_the_outputs_are_names_and_values_that_the_other_targets_read(account: A
     [
         ("ingest", {"reader_0", "yellow.run"}),
         ("transform", {"sums_api", "yellow.run", "yellow.transformer.sums"}),
-        ("apply", {"yellow.run"}),
+        ("apply", {"merge_admin", "yellow.run"}),
         ("audit", {"reader_0", "yellow.run"}),
         ("retention", {"yellow.run"}),
         ("security", {"merge_admin", "yellow.run", "yellow.transformer.sums"}),
@@ -164,6 +164,13 @@ def test_a_job_reads_its_own_secrets_and_is_denied_all_others(account: Account, 
         assert secret is not None
         found.add(name)
     assert found == reads
+
+
+def test_a_login_that_is_not_there_yet_is_absent_and_not_forbidden(account: Account):
+    assert account.store(_role("apply")).lookup(Credential("yellow.run")) is not None
+    assert account.store(_role("security")).lookup(Credential("yellow.monitor")) is None
+    with pytest.raises(SecretError):
+        account.store(_role("apply")).lookup(Credential("yellow.monitor"))
 
 
 def test_only_security_writes_and_only_logins(account: Account):

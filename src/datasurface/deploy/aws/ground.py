@@ -11,6 +11,7 @@ from functools import cached_property
 
 from datasurface.deploy.aws_names import AwsNames, aws_names
 from datasurface.deploy.base import Deployable
+from datasurface.deploy.pod_secrets import needed
 from datasurface.errors import ConfigurationError
 from datasurface.model.aws import AuroraCluster, AwsNetwork
 from datasurface.model.deployment import Aws
@@ -19,7 +20,7 @@ from datasurface.model.kubernetes import Kubernetes
 from datasurface.model.secret_names import aws_name
 from datasurface.model.secret_stores import AwsSecrets, StoreChoice
 from datasurface.release.job import PlatformSpec
-from datasurface.release.needs import SystemJob, credentials_of, issued_credentials, system_credentials
+from datasurface.release.needs import SystemJob, issued_credentials
 
 __all__ = ["Database", "Ground", "ground_of"]
 
@@ -108,8 +109,8 @@ class Ground:
 
     def needed(self, platform: PlatformSpec) -> tuple[Credential, ...]:
         """Return all credentials that the jobs of a platform look up, sorted by name."""
-        found = {credential for job in platform.jobs for credential in credentials_of(platform, job)}
-        found |= {credential for kind in SystemJob for credential in system_credentials(platform, kind)}
+        kinds = (*SystemJob, *platform.jobs)
+        found = {credential for kind in kinds for credential in needed(platform, kind)}
         return tuple(sorted(found, key=lambda each: (each.name, each.kind.value)))
 
     def given(self, platform: PlatformSpec) -> tuple[Credential, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from datasurface.deploy.aws.ground import Ground
 from datasurface.deploy.aws.keys import document, statement
+from datasurface.deploy.pod_secrets import needed
 from datasurface.errors import ConfigurationError
 from datasurface.model.infrastructure import Credential
 from datasurface.release.job import JobSpec, PlatformSpec
-from datasurface.release.needs import SystemJob, credentials_of, system_credentials
+from datasurface.release.needs import SystemJob, issued_credentials
 
 __all__ = [
     "RELEASES",
@@ -42,14 +43,15 @@ _WRITE = [
 
 
 def secret_policies(
-    ground: Ground, platform: PlatformSpec, credentials: Iterable[Credential], key: object, what: str
+    ground: Ground, platform: PlatformSpec, credentials: Collection[Credential], key: object, what: str
 ) -> tuple[dict[str, object], ...]:
     """Return policies that let somebody read these credentials' secrets, each short enough for IAM.
 
     Raises:
         ConfigurationError: they are too many for one role.
     """
-    arns = sorted({ground.names.secret_arn(ground.secret_name(platform, each)) for each in credentials})
+    issued = frozenset(issued_credentials(platform))
+    arns = sorted({arn for each in credentials for arn in _arns(ground, platform, each, issued)})
     parts: list[list[str]] = []
     room = 0
     for arn in arns:
@@ -61,7 +63,7 @@ def secret_policies(
         room -= length
     if len(parts) > _MOST_POLICIES:
         raise ConfigurationError(
-            f"{what} reads {len(arns)} secrets, more than the policies of one role can name",
+            f"{what} reads {len(set(credentials))} secrets, more than the policies of one role can name",
             hint="let sources share credentials, or divide them between platforms",
         )
     reading = ["secretsmanager:GetSecretValue"]
@@ -79,7 +81,8 @@ def security_policy(ground: Ground, platform: PlatformSpec, key: object) -> dict
     start = ground.names.secret_arn(ground.secret_name(platform, Credential(f"{platform.name}."))).removesuffix(
         "-??????"
     )
-    own = [f"{start}{kind}" for kind in ("monitor-??????", "person.*", "run-??????", "transformer.*")]
+    kinds = ("monitor", "monitor-??????", "person.*", "run", "run-??????", "transformer.*")
+    own = [f"{start}{kind}" for kind in kinds]
     use = ["kms:Decrypt", "kms:GenerateDataKey"]
     return document(statement("KeepLogins", _WRITE, own), *_decrypting(ground, platform, key, use))
 
@@ -116,12 +119,22 @@ def keep_logs(ground: Ground, key: object) -> dict[str, object]:
 
 def credentials_for(platform: PlatformSpec, kinds: Sequence[SystemJob | JobSpec]) -> tuple[Credential, ...]:
     """Return what jobs that share a role look up, sorted by name."""
-    found: set[Credential] = set()
-    for kind in kinds:
-        found |= set(
-            system_credentials(platform, kind) if isinstance(kind, SystemJob) else credentials_of(platform, kind)
-        )
-    return tuple(sorted(found, key=lambda each: each.name))
+    found = {credential for kind in kinds for credential in needed(platform, kind)}
+    return tuple(sorted(found, key=lambda each: (each.name, each.kind.value)))
+
+
+def _arns(
+    ground: Ground, platform: PlatformSpec, credential: Credential, issued: frozenset[Credential]
+) -> Iterator[str]:
+    """Yield the patterns of a secret's ARN; of one that may not be there yet, its name alone, too.
+
+    AWS judges a call about a secret that does not exist by its name as it was given. Without that a job would hear that
+    it may not, instead of that there is none.
+    """
+    arn = ground.names.secret_arn(ground.secret_name(platform, credential))
+    yield arn
+    if credential in issued:
+        yield arn.removesuffix("-??????")
 
 
 def _decrypting(ground: Ground, platform: PlatformSpec, key: object, actions: list[str]) -> list[dict[str, object]]:

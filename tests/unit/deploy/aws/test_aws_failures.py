@@ -114,7 +114,11 @@ def test_the_role_of_a_pod_is_the_one_that_exists_and_its_secrets_are_those_that
     (platform,) = ground.platforms
     wanted = {ground.secret_name(platform, credential) for credential in ground.needed(platform)}
     assert made <= wanted
-    assert {name.rpartition("/")[2] for name in wanted - made} == {"yellow.run", "yellow.transformer.sums"}
+    assert {name.rpartition("/")[2] for name in wanted - made} == {
+        "yellow.monitor",
+        "yellow.run",
+        "yellow.transformer.sums",
+    }
 
 
 def test_names_of_kubernetes_and_of_aws_are_those_of_the_model():

@@ -260,13 +260,16 @@ def test_each_job_reads_its_own_secrets_and_nothing_else(whole: dict[str, Templa
             if statement["Sid"] == "ReadSecrets":
                 found[policy["ManagedPolicyName"]] = [arn.rpartition("prod/")[2] for arn in statement["Resource"]]
     short = {name.removeprefix("ds-acme-prod-yellow-").rpartition("-")[0][:-9]: arns for name, arns in found.items()}
+    run = ["yellow.run", "yellow.run-??????"]
+    issued = ["yellow.monitor", "yellow.monitor-??????", *run]
+    code = ["yellow.transformer.sums", "yellow.transformer.sums-??????"]
     assert short == {
-        "ingest": ["reader_0-??????", "yellow.run-??????"],
-        "system-apply": ["yellow.run-??????"],
-        "system-audit": ["reader_0-??????", "yellow.run-??????"],
-        "system-retention": ["yellow.run-??????"],
-        "system-security": ["merge_admin-??????", "yellow.run-??????"],
-        "ds-yellow-sums": ["sums_api-??????", "yellow.run-??????", "yellow.transformer.sums-??????"],
+        "ingest": ["reader_0-??????", *run],
+        "system-apply": ["merge_admin-??????", *run],
+        "system-audit": ["reader_0-??????", *run],
+        "system-retention": run,
+        "system-security": ["merge_admin-??????", *issued, *code],
+        "ds-yellow-sums": ["sums_api-??????", *run, *code],
     }
 
 
@@ -297,8 +300,10 @@ def test_only_security_writes_secrets_and_only_those_of_logins(whole: dict[str, 
     ((name, resources),) = writing
     assert "system-security" in name
     assert [r.rpartition("prod/")[2] for r in resources] == [
+        "yellow.monitor",
         "yellow.monitor-??????",
         "yellow.person.*",
+        "yellow.run",
         "yellow.run-??????",
         "yellow.transformer.*",
     ]
