@@ -149,6 +149,7 @@ _RELEASES = {
     "DS-L001": CodeInfo(_E, "a rule for releases that cannot be read"),
     "DS-L002": CodeInfo(_E, "a release store that cannot be"),
     "DS-L003": CodeInfo(_I, "releases that nothing follows"),
+    "DS-L004": CodeInfo(_E, "a place that pods of a cluster could not reach"),
 }
 _SUPPORT = {
     "DS-S002": CodeInfo(_E, "a consumer replica: not supported yet"),

@@ -12,6 +12,7 @@ from datasurface import (
     Egress,
     Environment,
     Kubernetes,
+    KubernetesSecrets,
     PostgresDatabase,
     Snapshot,
     YellowPlatform,
@@ -21,14 +22,15 @@ from datasurface.govern.check import check
 from datasurface.model.deployment import Deployment
 from unit.govern.secret_models import consumed_model
 
+_PLACE = Egress(["10.1.2.0/24"])
 _IMAGE = "registry.example/datasurface@sha256:" + "0" * 64
 
 
 def _codes(*deployments: Deployment) -> list[str]:
-    merge = PostgresDatabase("merge", host="h", database="merge", credential="merge")
+    merge = PostgresDatabase("merge", host="10.0.0.1", database="merge", credential="merge")
     environment = Environment("prod", platforms=[YellowPlatform("yellow", container=merge)], deployments=deployments)
     model = consumed_model(
-        Snapshot(PostgresDatabase("db", host="h", database="d"), credential="reader"), environments=[environment]
+        Snapshot(PostgresDatabase("db", host="10.0.0.1", database="d"), credential="reader"), environments=[environment]
     )
     return [found.code for found in check(model, capability_map()).findings]
 
@@ -57,10 +59,18 @@ def _codes(*deployments: Deployment) -> list[str]:
         Kubernetes(image=_IMAGE, api_server=Egress(["10.0.0.1/32"], port=65536)),
         Kubernetes(image=_IMAGE, dns=Egress(namespace="Kube")),
         Kubernetes(image=_IMAGE, dns=Egress(pods={"k8s app": "x"})),
-        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("Merge", container="merge")),
-        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("merge", container="merge", instances=0)),
-        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("merge", container="merge", storage="50 GB")),
-        Kubernetes(image=_IMAGE, postgres=CloudNativePostgres("merge", container="merge", storage_class="Fast")),
+        Kubernetes(image=_IMAGE, api_server=_PLACE, postgres=CloudNativePostgres("Merge", container="merge")),
+        Kubernetes(
+            image=_IMAGE, api_server=_PLACE, postgres=CloudNativePostgres("merge", container="merge", instances=0)
+        ),
+        Kubernetes(
+            image=_IMAGE, api_server=_PLACE, postgres=CloudNativePostgres("merge", container="merge", storage="50 GB")
+        ),
+        Kubernetes(
+            image=_IMAGE,
+            api_server=_PLACE,
+            postgres=CloudNativePostgres("merge", container="merge", storage_class="Fast"),
+        ),
         Aws(account="12345678901", region="eu-central-1"),
         Aws(account="123456789012", region="Frankfurt"),
         Aws(account="123456789012", region="eu-central-1", cluster="c" * 101),
@@ -68,6 +78,32 @@ def _codes(*deployments: Deployment) -> list[str]:
 )
 def test_a_setting_that_cannot_be_is_found(deployment: Deployment) -> None:
     assert _codes(deployment) == ["DS-N010"]
+
+
+def test_a_place_that_nobody_has_told_is_found() -> None:
+    merge = PostgresDatabase("merge", host="merge.db.svc", database="merge", credential="merge")
+    source = PostgresDatabase("db", host="db.acme.example", database="d")
+
+    def told(*more: Deployment, **settings: object) -> list[str]:
+        cluster = Kubernetes(image=_IMAGE, **settings)  # type: ignore[arg-type]
+        environment = Environment(
+            "prod",
+            platforms=[YellowPlatform("yellow", container=merge)],
+            deployments=[cluster, *more],
+            releases="v*",
+            release_store="s3://acme-releases",
+            secrets=[KubernetesSecrets()],
+        )
+        made = consumed_model(Snapshot(source, credential="reader"), environments=[environment])
+        findings = check(made, capability_map()).findings
+        assert {found.code for found in findings} <= {"DS-L004"}
+        return [found.message.removeprefix("nothing tells where ").partition(" is,")[0] for found in findings]
+
+    assert told() == ["db", "the Kubernetes API", "the release store"]
+    assert told(egress={"db": _PLACE}, api_server=_PLACE, release_store=_PLACE) == []
+    both = {"egress": {"db": _PLACE}, "release_store": _PLACE}
+    assert told(Airflow(), **both) == ["Airflow's own database", "the Kubernetes API"]
+    assert told(Airflow(), Aws(account="123456789012", region="eu-central-1"), **both) == []
 
 
 def test_settings_that_can_be_are_not_found() -> None:

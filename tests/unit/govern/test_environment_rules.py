@@ -19,6 +19,7 @@ from datasurface import (
     Datastore,
     DataTransformer,
     Ecosystem,
+    Egress,
     EmbeddedPostgres,
     Environment,
     GitHubRepository,
@@ -41,7 +42,10 @@ from datasurface.govern.check import check
 from datasurface.model.capture import Capture
 from datasurface.model.deployment import Deployment
 
-KUBERNETES = Kubernetes(image="registry.example/jobs@sha256:" + "0" * 64)
+EGRESS = {name: Egress(["10.1.2.0/24"]) for name in ("crm_db", "crm_test", "lake", "local")}
+KUBERNETES = Kubernetes(
+    image="registry.example/jobs@sha256:" + "0" * 64, egress=EGRESS, secret_store=Egress(["10.1.3.0/24"])
+)
 CRM_DB = PostgresDatabase("crm_db", host="crm", database="crm", credential="reader")
 
 CAPTURE = Snapshot(CRM_DB)

@@ -15,14 +15,12 @@ from datasurface.errors import ConfigurationError
 from datasurface.model.airflow import Airflow
 from datasurface.model.deployment import Aws
 from datasurface.model.kubernetes import Egress, Kubernetes
+from datasurface.model.places import place_of_service
 from datasurface.model.vocabulary import TaskKind
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.needs import SystemJob
 
 __all__ = ["Cluster", "refuse"]
-
-_IN_NETWORK = frozenset({"airflow_database", "api_server", "secret_store"})
-"""What `deploy aws` makes inside of the network: Aurora, the private API, endpoints of services."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,7 @@ class Cluster:
 
     def place(self, name: str) -> Egress | None:
         """Return where a service is: what the model says, else on AWS the network that it is in, else None."""
-        declared: Egress | None = getattr(self.settings, name)
-        if declared is not None or self.aws is None or name not in _IN_NETWORK:
-            return declared
-        return Egress([self.aws.network.cidr])
+        return place_of_service(name, self.settings, self.aws)
 
     @property
     def starts_pods(self) -> bool:

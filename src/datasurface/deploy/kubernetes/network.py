@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +10,9 @@ from datasurface.deploy.kubernetes.objects import MANAGED, named
 from datasurface.deploy.names import dns_label
 from datasurface.deploy.pod import Document, source_label, talks_to_kubernetes
 from datasurface.deploy.pod_secrets import uses_files
-from datasurface.model.infrastructure import AuroraDatabase, Container
+from datasurface.model.infrastructure import Container
 from datasurface.model.kubernetes import Egress
+from datasurface.model.places import place_of_container
 from datasurface.model.vocabulary import AwsIdentity, TaskKind
 from datasurface.release.job import PlatformSpec
 
@@ -22,7 +21,6 @@ __all__ = ["Way", "open_ways", "policies", "ways"]
 _API = "networking.k8s.io/v1"
 _HTTPS = 443
 _POSTGRES, _OPERATOR = 5432, 8000
-_IN_CLUSTER = re.compile(r"[^.]+\.(?P<namespace>[a-z0-9-]+)\.svc(\.cluster\.local\.?)?\Z")
 _NAMESPACE = "kubernetes.io/metadata.name"
 _DNS = Egress(port=53, namespace="kube-system", pods={"k8s-app": "kube-dns"})
 _IDENTITY = Egress(["169.254.170.23/32"], port=80)
@@ -121,7 +119,7 @@ def _to_container(
     cluster: Cluster, container: Container, of: Mapping[str, str], name: str, problems: list[str]
 ) -> Iterator[Way]:
     port = getattr(container, "port", _HTTPS)
-    to = cluster.settings.egress.get(container.name) or _known(cluster, container)
+    to = place_of_container(container, cluster.settings, cluster.aws)
     if to is None:
         problems.append(f"nothing tells where the container {container.name!r} is (egress=)")
         return
@@ -133,23 +131,6 @@ def _to_service(to: Egress | None, what: str, of: Mapping[str, str], name: str, 
         problems.append(f"nothing tells where {what}")
         return
     yield Way(name=dns_label(name), of=of, to=to)
-
-
-def _known(cluster: Cluster, container: Container) -> Egress | None:
-    """Return where a container is as far as its host tells: an address, a service of the cluster, our own server."""
-    postgres = cluster.settings.postgres
-    if postgres is not None and postgres.container == container.name:
-        return Egress(pods={"cnpg.io/cluster": postgres.cluster})
-    host = getattr(container, "host", "")
-    if isinstance(container, AuroraDatabase) and cluster.aws is not None:
-        return Egress([cluster.aws.network.cidr])
-    if found := _IN_CLUSTER.match(host):
-        return Egress(namespace=found["namespace"])
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return Egress([f"{address}/{address.max_prefixlen}"])
 
 
 def _peers(to: Egress) -> list[Document]:

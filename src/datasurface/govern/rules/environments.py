@@ -21,14 +21,14 @@ from datasurface.model.platform import Environment, YellowPlatform
 from datasurface.model.vocabulary import TaskKind
 from datasurface.names import platform_schema
 
-__all__ = ["credentials", "embedded", "files", "runs_pods", "shared"]
+__all__ = ["Use", "chosen", "credentials", "embedded", "files", "runs_pods", "shared", "uses"]
 
 _LIMIT = 63
 _WITH_PODS = frozenset({"Aws", "Kubernetes"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
+class Use:
     """A database that an environment's jobs use.
 
     Attributes:
@@ -46,10 +46,10 @@ class _Use:
 
 def embedded(scope: Scope) -> Iterator[Finding]:
     """DS-E001 and DS-E003: no embedded database is left in an environment that is deployed, or serves production."""
-    for environment in _chosen(scope):
+    for environment in chosen(scope):
         if not (environment.deployments or environment.production):
             continue
-        for use in _uses(scope, environment):
+        for use in uses(scope, environment):
             if not isinstance(use.container, EmbeddedPostgres):
                 continue
             code, why = ("DS-E001", "is deployed") if environment.deployments else ("DS-E003", "serves production")
@@ -63,8 +63,8 @@ def files(scope: Scope) -> Iterator[Finding]:
 
     A relative path starts in the model folder, which no deployed job has. An absolute one may be in the image.
     """
-    for environment in _chosen(scope):
-        for use in _uses(scope, environment) if environment.deployments else ():
+    for environment in chosen(scope):
+        for use in uses(scope, environment) if environment.deployments else ():
             if not isinstance(use.container, SqliteDatabase):
                 continue
             relative = not PurePath(use.container.path).is_absolute()
@@ -103,8 +103,8 @@ def shared(scope: Scope) -> Iterator[Finding]:
 
 def credentials(scope: Scope) -> Iterator[Finding]:
     """DS-E005: deployed jobs are told how to log in; the defaults of a driver are those of this machine."""
-    for environment in _chosen(scope):
-        for use in _uses(scope, environment) if environment.deployments else ():
+    for environment in chosen(scope):
+        for use in uses(scope, environment) if environment.deployments else ():
             if use.credential is None and not isinstance(use.container, EmbeddedPostgres | SqliteDatabase):
                 message = f"{use.user} logs in to {shown(use.container.name)} without a credential"
                 hint = 'name one: credential="…" of the container, the capture or the platform'
@@ -118,7 +118,7 @@ def runs_pods(environment: Environment) -> bool:
     return bool(kinds & _WITH_PODS) and not processes
 
 
-def _chosen(scope: Scope) -> list[Environment]:
+def chosen(scope: Scope) -> list[Environment]:
     """Return the environment that binds the model, or all of them."""
     return [e for e in scope.declared.environments if scope.environment in (None, e.name)]
 
@@ -140,13 +140,13 @@ def _platforms(scope: Scope, environment: Environment) -> Iterator[YellowPlatfor
             yield found
 
 
-def _uses(scope: Scope, environment: Environment) -> Iterator[_Use]:
+def uses(scope: Scope, environment: Environment) -> Iterator[Use]:
     """Yield the merge database of each platform, and the source of each datastore that somebody consumes."""
     declared = {p.name: p for p in scope.declared.platforms}
     for platform in _platforms(scope, environment):
         before = declared[platform.name]
         name = before.container.name if isinstance(before, YellowPlatform) else platform.container.name
-        yield _Use(name, platform.container, f"platform {shown(platform.name)}", platform_credential(platform))
+        yield Use(name, platform.container, f"platform {shown(platform.name)}", platform_credential(platform))
     seen: set[str] = set()
     consumed = {stream.datastore.name for stream in scope.graph.streams}
     for placed in all_datastores(scope.declared):
@@ -156,7 +156,7 @@ def _uses(scope: Scope, environment: Environment) -> Iterator[_Use]:
         seen.add(store.name)
         container = stand_in(environment, store.capture.container)
         credential = capture_credential(replaced(store, capture=replaced(store.capture, container=container)))
-        yield _Use(store.capture.container.name, container, f"datastore {shown(store.name)}", credential)
+        yield Use(store.capture.container.name, container, f"datastore {shown(store.name)}", credential)
 
 
 def _place(container: Container, ecosystem: str) -> tuple[object, ...] | None:
