@@ -11,8 +11,8 @@ from datasurface.model.kubernetes import Egress, Kubernetes
 
 __all__ = ["IN_NETWORK", "place_of_container", "place_of_service"]
 
-IN_NETWORK = frozenset({"airflow_database", "api_server", "secret_store"})
-"""Services that `deploy aws` makes inside of the network: Aurora, the private API, endpoints of AWS's services."""
+IN_NETWORK = frozenset({"airflow_database", "api_server", "release_store", "secret_store"})
+"""Services that `deploy aws` makes inside of the network: Aurora, the private API, endpoints of services."""
 _IN_CLUSTER = re.compile(r"[^.]+\.(?P<namespace>[a-z0-9-]+)\.svc(\.cluster\.local\.?)?\Z")
 
 

@@ -42,9 +42,13 @@ from datasurface.govern.check import check
 from datasurface.model.capture import Capture
 from datasurface.model.deployment import Deployment
 
-EGRESS = {name: Egress(["10.1.2.0/24"]) for name in ("crm_db", "crm_test", "lake", "local")}
+PLACE = Egress(["10.1.2.0/24"])
 KUBERNETES = Kubernetes(
-    image="registry.example/jobs@sha256:" + "0" * 64, egress=EGRESS, secret_store=Egress(["10.1.3.0/24"])
+    image="registry.example/jobs@sha256:" + "0" * 64,
+    egress=dict.fromkeys(("crm_db", "crm_test", "lake", "local"), PLACE),
+    api_server=PLACE,
+    airflow_database=PLACE,
+    secret_store=PLACE,
 )
 CRM_DB = PostgresDatabase("crm_db", host="crm", database="crm", credential="reader")
 

@@ -97,7 +97,7 @@ def _ways(cluster: Cluster, problems: list[str]) -> Iterator[Way]:
                 yield from _to_service(cluster.place("api_server"), what, job, name, problems)
         if platform.follows is not None:
             job, what = {**of, "datasurface.io/job": "apply"}, "the release store is (release_store=)"
-            yield from _to_service(settings.release_store, what, job, f"to-releases-{platform.name}", problems)
+            yield from _to_service(cluster.place("release_store"), what, job, f"to-releases-{platform.name}", problems)
         yield from _sources(cluster, platform, problems)
     if settings.telemetry is not None:
         yield Way(name=dns_label("to-telemetry"), of=_JOBS, to=settings.telemetry)
