@@ -37,7 +37,15 @@ _COMMANDS = {
     "security rotate": "security rotate",
     "local": "local status",
     "doctor": "doctor",
+    "preflight": "preflight aws -e cloud --offline",
 }
+_CLOUD = """
+import dataclasses
+
+aws = Aws(account="123456789012", region="eu-central-1")
+ecosystem = dataclasses.replace(ecosystem, environments=[Environment("cloud", deployments=[aws])])
+"""
+"""What the model of `init` lacks to be deployed. Its database is an embedded one, so that there is a finding."""
 
 
 def test_each_verb_prints_the_keys_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +63,9 @@ def test_each_verb_prints_the_keys_of_the_page(monkeypatch: pytest.MonkeyPatch) 
         wrong = {name: _document(name, folder) for name in ("check", "build")}
         (folder / "eco.py").write_text(eco, encoding="utf-8")
         assert "findings.hint" in {path for path, _ in _paths(wrong["check"])}
+        (folder / "eco.py").write_text(eco + _CLOUD, encoding="utf-8")
+        wrong["preflight"] = _document("preflight", folder)
+        (folder / "eco.py").write_text(eco, encoding="utf-8")
         for name in _COMMANDS:
             printed = plan if name == "plan" else wrong.get(name) or _document(name, folder)
             found = {path for path, _ in _paths(printed)}
