@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from datasurface.deploy.aws.preflight.policies import allows, statements_of
-from datasurface.deploy.aws.preflight.trust import pod_identity_problems, web_identity_problems
+from datasurface.deploy.aws.preflight.trust import (
+    clusters_of,
+    pod_identity_problems,
+    trusts_all_pods,
+    web_identity_problems,
+)
 from preflight_bench import ACCOUNT, REGION, Resources, fails, passes, resource, subject
 
 PODS = {
@@ -133,6 +138,16 @@ def test_an_issuer_that_only_the_creation_tells() -> None:
     assert list(web_identity_problems(web(issuer=named, provider="${Issuer.Arn}"))) == []
     (problem,) = web_identity_problems(web(issuer=named, provider="${Issuer.Arn}", conditions={f"{named}:aud": None}))
     assert "aud is not compared" in problem
+
+
+def test_pods_of_which_cluster_are_trusted() -> None:
+    tags = {"aws:RequestTag/eks-cluster-arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/acme"}
+    named = policy({**PODS, "Condition": {"StringEquals": tags}})
+    assert clusters_of(named) == ("acme",)
+    assert trusts_all_pods(named)
+    account = {"aws:RequestTag/kubernetes-service-account": "ds-acme"}
+    assert not trusts_all_pods(policy({**PODS, "Condition": {"StringEquals": account}}))
+    assert clusters_of(policy(PODS)) == ()
 
 
 def test_trust_in_order() -> None:

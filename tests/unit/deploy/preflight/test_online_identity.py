@@ -150,6 +150,24 @@ def test_what_the_organization_denies() -> None:
     fails("aws.permissions.create", subject(clients=stubbed(stubs)), "organization")
 
 
+def test_one_resource_of_several_is_enough_to_lack_an_action() -> None:
+    stubs = everything(Stubs().answer("sts", "get_caller_identity", USER))
+    arns = [f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("acme-a", "acme-b")]
+    each = [
+        {"EvalResourceName": arn, "EvalResourceDecision": decision}
+        for arn, decision in zip(arns, ("allowed", "implicitDeny"), strict=True)
+    ]
+    told = decisions(iam_CreateRole="allowed")
+    told["EvaluationResults"][0]["ResourceSpecificResults"] = each
+    stubs.answer("iam", "simulate_principal_policy", told)
+    made = {name: resource("IAM::Role", RoleName=f"acme-{name.lower()}") for name in "AB"}
+    given = subject(made, actions=["iam:CreateRole"], clients=stubbed(stubs))
+    found = fails("aws.permissions.create", given, "iam:CreateRole")
+    assert (found.outcome.document or {})["Statement"] == [
+        {"Effect": "Allow", "Action": ["iam:CreateRole"], "Resource": arns}
+    ]
+
+
 def test_a_login_that_may_not_simulate_is_told_which_permission_would_let_it() -> None:
     stubs = Stubs().answer("sts", "get_caller_identity", USER)
     stubs.refuse("iam", "simulate_principal_policy", "AccessDenied")

@@ -138,6 +138,30 @@ def test_instance_types_of_the_region(cloud: Clients) -> None:
     warns("aws.vpc.offered", subject(GROUP, clients=Clients(REGION, single)), "only in eu-central-1a")
 
 
+def test_zones_of_the_region(cloud: Clients) -> None:
+    assert "3 zones, 3 are wanted" in passes("aws.vpc.zones", subject(clients=cloud))
+    one = {"AvailabilityZones": [{"ZoneName": "eu-central-1a"}]}
+    few = Clients(REGION, Stubs().answer("ec2", "describe_availability_zones", one))
+    fails("aws.vpc.zones", subject(clients=few), "has 1 zones", "zones=2")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_databases_of_the_region(there: bool) -> None:
+    options = [{"Engine": "aurora-postgresql", "DBInstanceClass": "db.r7g.large"}] if there else []
+    asked = {"Engine": "aurora-postgresql", "EngineVersion": "17.7", "DBInstanceClass": "db.r7g.large"}
+    told = {"OrderableDBInstanceOptions": options}
+    stubs = Stubs().answer("rds", "describe_orderable_db_instance_options", told, asked)
+    resources = {
+        "Database": resource("RDS::DBCluster", EngineVersion="17.7"),
+        "Instance": resource("RDS::DBInstance", DBInstanceClass="db.r7g.large"),
+    }
+    given = subject(resources, clients=Clients(REGION, stubs))
+    if there:
+        passes("aws.vpc.databases", given)
+    else:
+        fails("aws.vpc.databases", given, "has no Aurora PostgreSQL 17.7 on db.r7g.large", "describe-orderable")
+
+
 def database(net: Net, **more: Any) -> dict[str, Any]:
     """Make a database in the VPC; return what RDS says of it."""
     rds = net.cloud.client("rds")

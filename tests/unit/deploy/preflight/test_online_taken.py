@@ -102,6 +102,14 @@ def test_a_bucket_of_somebody_else() -> None:
     fails("aws.taken.bucket", subject(resources, clients=Clients(REGION, stubs)), "belongs to somebody else")
 
 
+@pytest.mark.usefixtures("cloud")
+def test_a_bucket_of_another_region() -> None:
+    stubs = Stubs().refuse("s3", "head_bucket", "301", "Moved Permanently")
+    resources = {"It": resource("S3::Bucket", BucketName="acme-logs")}
+    given = subject(resources, clients=Clients(REGION, stubs))
+    fails("aws.taken.bucket", given, "is there already")
+
+
 def test_a_secret_that_is_being_deleted(cloud: Clients) -> None:
     secrets = cloud.client("secretsmanager")
     secrets.create_secret(Name="acme/crm", SecretString="{}")

@@ -10,6 +10,8 @@ import pytest
 
 from datasurface import AuroraDatabase, AwsRole, AwsSecrets, DataTransformer, YellowPlatform
 from datasurface.deploy.aws.preflight import PREFLIGHT
+from datasurface.deploy.aws.preflight.clients import Clients
+from datasurface.deploy.aws.target import stacks
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.preflight.check import Result, Verdict
 from datasurface.deploy.preflight.run import run_checks
@@ -17,6 +19,7 @@ from datasurface.model.aws import AuroraCluster, AwsExistingNetwork, NodeGroup
 from datasurface.model.vocabulary import AwsIdentity
 from datasurface.release.bind import replaced
 from deploying import deployable, derived, model, store
+from moto_stacks import made_by_moto
 from preflight_bench import aws
 
 MERGE = AuroraDatabase("merge", host="merge.db.acme.internal", database="merge", credential="merge_admin")
@@ -35,8 +38,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 NOT_BEFORE = {"aws.cost.expiry", "aws.settings.programs"}
 """What warns on any machine, for any model that does not serve production."""
-STAND_IN_LACKS = {"aws.cluster.offered", "aws.permissions.create"}
-"""Checks whose calls the stand-in for AWS does not know; other tests give them answers."""
+STAND_IN_LACKS = {"aws.cluster.offered", "aws.permissions.create", "aws.permissions.roles", "aws.vpc.databases"}
+"""Checks whose calls the stand-in for AWS does not know, or knows old answers to; other tests give them answers."""
 
 
 def deployed(**settings: Any) -> Deployable:
@@ -109,3 +112,21 @@ def test_the_work_grows_with_the_model_not_with_its_square() -> None:
     seconds(10)
     few, many = min(seconds(30) for _ in range(2)), seconds(300)
     assert many < 20 * max(few, 0.01)
+
+
+def test_after_the_stacks_are_made_nothing_new_fails(cloud: Clients) -> None:
+    """What is there belongs to the stacks: no name counts as taken, no quota as exceeded, roles trust their pods."""
+    for service, call in (("logs", "describe_log_groups"), ("efs", "describe_file_systems")):
+        getattr(cloud.client(service), call)()  # the stand-in makes resources of a service once it was asked something
+    made = deployed(databases=[DATABASE], create_roles=["acme-derive"])
+    made_by_moto(cloud.client, stacks(made))
+    given = PREFLIGHT.subject(made, os.environ)
+    found = run_checks(PREFLIGHT.checks, given)
+    failing = {result.id for result in found if result.verdict is Verdict.FAIL} - STAND_IN_LACKS
+    assert failing <= {"aws.secrets.present", "aws.permissions.roles"}, told(found, Verdict.FAIL)
+    passing = {
+        f"{result.id}: {result.outcome.why.partition(' ')[2]}" for result in found if result.verdict is Verdict.PASS
+    }
+    for kind in ("bucket", "role", "log-group", "repository"):
+        assert f"aws.taken.{kind}: is there, and belongs to its stack" in passing
+    assert "aws.trust.roles" in {result.id for result in found if result.verdict is Verdict.PASS}

@@ -148,6 +148,11 @@ class AwsSubject:
         return "aws-us-gov" if self.settings.region.startswith("us-gov-") else "aws"
 
     @property
+    def home_region(self) -> str:
+        """The region that every account of the partition has, and that answers for all of it."""
+        return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(self.partition, "us-east-1")
+
+    @property
     def stack_names(self) -> tuple[str, ...]:
         """The names of the stacks, in order."""
         return tuple(stack.name for stack in self.stacks)

@@ -8,11 +8,20 @@ from typing import Any
 from datasurface.deploy.aws.preflight.policies import statements_of
 from datasurface.deploy.aws.preflight.template import is_known, listed
 
-__all__ = ["AUDIENCE", "issuers_of", "pod_identity_problems", "subjects_of", "web_identity_problems"]
+__all__ = [
+    "AUDIENCE",
+    "clusters_of",
+    "issuers_of",
+    "pod_identity_problems",
+    "subjects_of",
+    "trusts_all_pods",
+    "web_identity_problems",
+]
 
 AUDIENCE = "sts.amazonaws.com"
 _WEB, _PODS = "sts:AssumeRoleWithWebIdentity", "pods.eks.amazonaws.com"
 _ACCOUNT_TAG = "aws:RequestTag/kubernetes-service-account"
+_CLUSTER_KEYS = frozenset({"aws:SourceArn", "aws:RequestTag/eks-cluster-arn", "aws:RequestTag/eks-cluster-name"})
 
 
 def _of_web(trust: Any) -> Iterator[Mapping[str, Any]]:
@@ -60,6 +69,23 @@ def subjects_of(trust: Any) -> tuple[str, ...]:
         condition = (statement.get("Condition") or {}).get("StringEquals", {})
         found += map(str, listed(condition.get(_ACCOUNT_TAG)))
     return tuple(found)
+
+
+def clusters_of(trust: Any) -> tuple[str, ...]:
+    """Return the clusters whose pods may take a role on by Pod Identity, by name; none if the policy names none."""
+    found = []
+    for statement in _of_pods(trust):
+        for condition in (statement.get("Condition") or {}).values():
+            for key in _CLUSTER_KEYS & condition.keys():
+                found += [str(value).rpartition("/")[2] for value in listed(condition[key])]
+    return tuple(sorted(set(found)))
+
+
+def trusts_all_pods(trust: Any) -> bool:
+    """Tell whether a trust policy leaves it to Pod Identity's associations which service accounts have the role."""
+    return any(
+        _ACCOUNT_TAG not in (statement.get("Condition") or {}).get("StringEquals", {}) for statement in _of_pods(trust)
+    )
 
 
 def web_identity_problems(trust: Any) -> Iterator[str]:

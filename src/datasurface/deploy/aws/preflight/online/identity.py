@@ -18,7 +18,7 @@ def principal_of(subject: AwsSubject) -> str:
     Raises:
         UnseenError: it is neither.
     """
-    arn = str(subject.aws.ask("sts", "get_caller_identity")["Arn"])
+    arn = str(subject.aws.ask("sts", "get_caller_identity", region=subject.home_region)["Arn"])
     kind, _, rest = arn.rpartition(":")[2].partition("/")
     if kind == "assumed-role":
         role = subject.aws.find("iam", "get_role", {"NoSuchEntity"}, RoleName=rest.partition("/")[0])
@@ -32,7 +32,7 @@ def principal_of(subject: AwsSubject) -> str:
 
 
 def _login(subject: AwsSubject) -> Iterator[Outcome]:
-    arn = str(subject.aws.ask("sts", "get_caller_identity")["Arn"])
+    arn = str(subject.aws.ask("sts", "get_caller_identity", region=subject.home_region)["Arn"])
     if arn.endswith(":root"):
         yield warned("this login is the account's root", "a role, or a user, that may do what is needed")
     else:
@@ -40,7 +40,7 @@ def _login(subject: AwsSubject) -> Iterator[Outcome]:
 
 
 def _account(subject: AwsSubject) -> Iterator[Outcome]:
-    actual = str(subject.aws.ask("sts", "get_caller_identity")["Account"])
+    actual = str(subject.aws.ask("sts", "get_caller_identity", region=subject.home_region)["Account"])
     wanted = subject.settings.account
     if actual == wanted:
         yield passed(actual)
@@ -53,7 +53,7 @@ def _account(subject: AwsSubject) -> Iterator[Outcome]:
 
 def _region(subject: AwsSubject) -> Iterator[Outcome]:
     region = subject.settings.region
-    found = subject.aws.ask("ec2", "describe_regions", AllRegions=True)["Regions"]
+    found = subject.aws.ask("ec2", "describe_regions", region=subject.home_region, AllRegions=True)["Regions"]
     state = next((each.get("OptInStatus", "opted-in") for each in found if each.get("RegionName") == region), None)
     if state is None:
         yield failed(f"AWS has no region {region!r}", "another region= in Aws(…)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from datasurface.deploy.aws.preflight.online.identity import ACCOUNT, principal_of
 from datasurface.deploy.aws.preflight.roles import arn_suffix, role_of_account
@@ -85,16 +86,23 @@ def simulated(subject: AwsSubject, principal: str, actions: Sequence[str], resou
             ResourceArns=list(resources),
         )
         for result in results:
-            worst = [found.get(result["EvalActionName"], "allowed"), _decision(result)]
-            found[result["EvalActionName"]] = max(worst, key=("allowed", "implicitDeny", "explicitDeny").index)
+            name = str(result["EvalActionName"])
+            worst = [found.get(name, "allowed"), *(decision for _, decision in _decisions(result))]
+            found[name] = max(worst, key=_DECISIONS.index)
     return found
 
 
-def _decision(result: Mapping[str, object]) -> str:
-    organization = result.get("OrganizationsDecisionDetail")
-    if isinstance(organization, Mapping) and organization.get("AllowedByOrganizations") is False:
-        return "explicitDeny"
-    return str(result["EvalDecision"])
+_DECISIONS = ("allowed", "implicitDeny", "explicitDeny")
+
+
+def _decisions(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each resource that an action was simulated on, and what was decided."""
+    organization = result.get("OrganizationsDecisionDetail", {})
+    denied = organization.get("AllowedByOrganizations") is False
+    for each in result.get("ResourceSpecificResults", []):
+        yield str(each["EvalResourceName"]), "explicitDeny" if denied else str(each["EvalResourceDecision"])
+    if denied or not result.get("ResourceSpecificResults"):
+        yield str(result.get("EvalResourceName", "*")), "explicitDeny" if denied else str(result["EvalDecision"])
 
 
 def policy_for(missing: Mapping[tuple[str, ...], Sequence[str]]) -> dict[str, object]:
@@ -164,7 +172,8 @@ def _roles(subject: AwsSubject) -> Iterator[Outcome]:
             ActionNames=["secretsmanager:GetSecretValue"],
             ResourceArns=resources,
         )
-        refused = sorted(each["EvalResourceName"] for each in results if each["EvalDecision"] != "allowed")
+        decided = [pair for result in results for pair in _decisions(result)]
+        refused = sorted({resource for resource, decision in decided if decision != "allowed"})
         if refused:
             yield failed(
                 f"{arn} may not read {len(refused)} of {len(resources)} secrets of its jobs",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from datasurface.deploy.aws.preflight.clients import AwsRefusalError
 from datasurface.deploy.aws.preflight.online.existing import existing_stacks, own_resources
 from datasurface.deploy.aws.preflight.online.identity import ACCOUNT
 from datasurface.deploy.aws.preflight.subject import AwsSubject
@@ -114,8 +115,13 @@ def _buckets(subject: AwsSubject) -> Iterator[Outcome]:
         try:
             found = subject.aws.find("s3", "head_bucket", {"404", "NoSuchBucket"}, Bucket=name)
         except UnseenError:
-            yield failed(f"the bucket {name} belongs to somebody else", _RENAME, about=bucket.place)
+            why = f"the bucket {name} belongs to somebody else, or this login may not see it"
+            yield failed(why, _RENAME, about=bucket.place)
             continue
+        except AwsRefusalError as error:  # a bucket of another region answers with where it is
+            if error.aws_code not in {"301", "400", "PermanentRedirect"}:
+                raise
+            found = {}
         if found is None:
             yield passed(f"{name} is free", about=bucket.place)
         else:

@@ -11,7 +11,14 @@ from datasurface.deploy.aws.preflight.online.existing import existing_cluster
 from datasurface.deploy.aws.preflight.online.identity import ACCOUNT
 from datasurface.deploy.aws.preflight.roles import role_of_account
 from datasurface.deploy.aws.preflight.subject import AwsSubject
-from datasurface.deploy.aws.preflight.trust import issuers_of, pod_identity_problems, subjects_of, web_identity_problems
+from datasurface.deploy.aws.preflight.trust import (
+    clusters_of,
+    issuers_of,
+    pod_identity_problems,
+    subjects_of,
+    trusts_all_pods,
+    web_identity_problems,
+)
 from datasurface.deploy.preflight.check import Check, Needs, Outcome, failed, passed, skipped
 
 __all__ = ["CHECKS"]
@@ -47,7 +54,7 @@ def _roles(subject: AwsSubject) -> Iterator[Outcome]:
         looked += 1
         trust = _trust_of(found["Role"])
         problems = [*web_identity_problems(trust), *pod_identity_problems(trust)]
-        problems += _not_for(trust, account, subject.namespace, issuer)
+        problems += _not_for(trust, account, subject, issuer)
         for problem in problems:
             yield failed(f"{name}: {problem}", _AGAIN, about=account)
         if not problems:
@@ -56,12 +63,16 @@ def _roles(subject: AwsSubject) -> Iterator[Outcome]:
         yield skipped("no role of a job exists yet", "after the stacks are made, run it again")
 
 
-def _not_for(trust: Mapping[str, Any], account: str, namespace: str, issuer: str) -> Iterator[str]:
+def _not_for(trust: Mapping[str, Any], account: str, subject: AwsSubject, issuer: str) -> Iterator[str]:
     """Yield why a trust policy, however well it is written, is not about this service account of this cluster."""
     subjects = subjects_of(trust)
-    if f"system:serviceaccount:{namespace}:{account}" not in subjects and account not in subjects:
+    wanted = {f"system:serviceaccount:{subject.namespace}:{account}", account}
+    if not wanted & set(subjects) and not trusts_all_pods(trust):
         named = ", ".join(subjects) or "nobody by name"
-        yield f"it trusts {named}, not the service account {account} in {namespace}"
+        yield f"it trusts {named}, not the service account {account} in {subject.namespace}"
+    clusters = clusters_of(trust)
+    if clusters and subject.cluster not in clusters:
+        yield f"it trusts pods of {', '.join(clusters)}, the cluster is {subject.cluster}"
     for known in issuers_of(trust):
         if issuer and known.removeprefix("https://") != issuer:
             yield f"its issuer is {known}, the cluster's is {issuer}: it was made for another cluster"

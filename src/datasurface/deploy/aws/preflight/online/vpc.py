@@ -211,6 +211,45 @@ def _offered(subject: AwsSubject) -> Iterator[Outcome]:
                 yield passed(f"in {len(zones[kind])} zones", about=kind)
 
 
+def _zones(subject: AwsSubject) -> Iterator[Outcome]:
+    """Zones for a network that is made."""
+    wanted = getattr(subject.settings.network, "zones", 0)
+    if not wanted:
+        return
+    state = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
+    found = subject.aws.ask("ec2", "describe_availability_zones", Filters=state)["AvailabilityZones"]
+    if len(found) < wanted:
+        yield failed(
+            f"{subject.settings.region} has {len(found)} zones, the network wants {wanted}",
+            f"AwsNetwork(zones={max(len(found), _ZONES)})",
+        )
+    else:
+        yield passed(f"{len(found)} zones, {wanted} are wanted")
+
+
+def _databases(subject: AwsSubject) -> Iterator[Outcome]:
+    """Versions and classes of databases that are made: which the region has differs, and changes."""
+    versions = {each.id: each.text("EngineVersion") for each in subject.resources("AWS::RDS::DBCluster")}
+    kinds = {str(each.properties.get("DBInstanceClass")) for each in subject.resources("AWS::RDS::DBInstance")}
+    for version in sorted({each for each in versions.values() if each}):
+        for kind in sorted(kinds):
+            found = subject.aws.ask(
+                "rds",
+                "describe_orderable_db_instance_options",
+                Engine="aurora-postgresql",
+                EngineVersion=version,
+                DBInstanceClass=kind,
+            )["OrderableDBInstanceOptions"]
+            what = f"Aurora PostgreSQL {version} on {kind}"
+            if found:
+                yield passed(f"{subject.settings.region} has {what}")
+            else:
+                yield failed(
+                    f"{subject.settings.region} has no {what}",
+                    "AuroraCluster(version=, instance=): aws rds describe-orderable-db-instance-options lists them",
+                )
+
+
 def _check(kind: str, title: str, looks_at: str, fails: str, remedy: str, look: Any) -> Check[AwsSubject]:
     return Check(
         id=f"aws.vpc.{kind}",
@@ -280,6 +319,22 @@ CHECKS: tuple[Check[AwsSubject], ...] = (
         "never; warns if they overlap",
         "another cidr=",
         _overlap,
+    ),
+    _check(
+        "zones",
+        "zones of the region",
+        "how many zones are available, against those that a network that is made wants",
+        "there are fewer",
+        "AwsNetwork(zones=2)",
+        _zones,
+    ),
+    _check(
+        "databases",
+        "versions and classes of Aurora",
+        "whether the region has each version of Aurora PostgreSQL that is made on its class of instances",
+        "it has not",
+        "AuroraCluster(version=, instance=)",
+        _databases,
     ),
     _check(
         "offered",
