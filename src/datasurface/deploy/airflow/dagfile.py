@@ -65,7 +65,7 @@ _PASSED_ON = re.compile(
 _BLOCKED = "airflow-db-not-allowed:"
 _PR_SET_PDEATHSIG = 1
 _MODULE = "datasurface_dags"
-"""What operators say they are of: Airflow's name for this module changes with the folder, and a DAG's version with it."""
+"""What operators say they are of: Airflow's name for this module changes with the folder, and the DAG's version too."""
 _LAST_WORDS = 4096
 
 _HERE = Path(__file__)
