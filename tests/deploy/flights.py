@@ -95,8 +95,8 @@ ecosystem = dataclasses.replace(
                     retries=4,
                     retry_delay="2 seconds",
                     longest_delay="4 seconds",
-                    apply="10 seconds",
-                    security="20 seconds",
+                    apply="15 seconds",
+                    security="30 seconds",
                     audit="1 day",
                     look_again=None,
                 )
@@ -107,10 +107,10 @@ ecosystem = dataclasses.replace(
 '''
 
 
-def write_model(folder: Path, **values: object) -> None:
+def write_model(into: Path, *, source: str, merge: str, more: str = "", **values: object) -> None:
     """Write the model folder: the demonstration's own file, and one that deploys it."""
-    (folder / "flights.py").write_bytes((Path(demo_folder.__file__).parent / "model" / "eco.py").read_bytes())
-    (folder / "eco.py").write_text(eco(**values))
+    (into / "flights.py").write_bytes((Path(demo_folder.__file__).parent / "model" / "eco.py").read_bytes())
+    (into / "eco.py").write_text(eco(source=source, merge=merge, more=more, **values))
 
 
 def eco(*, source: str, merge: str, more: str = "", **values: object) -> str:

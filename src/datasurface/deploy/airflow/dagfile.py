@@ -45,17 +45,16 @@ AssetAny = _first("airflow.sdk:AssetAny", "airflow.datasets:DatasetAny")
 CronTriggerTimetable = _first("airflow.sdk:CronTriggerTimetable", "airflow.timetables.trigger:CronTriggerTimetable")
 DeltaTriggerTimetable = _first("airflow.sdk:DeltaTriggerTimetable", "airflow.timetables.trigger:DeltaTriggerTimetable")
 get_parsing_context = _first("airflow.sdk:get_parsing_context", "airflow.utils.dag_parsing_context:get_parsing_context")
-AirflowException = _first("airflow.sdk.exceptions:AirflowException", "airflow.exceptions:AirflowException")
-AirflowFailException = _first("airflow.sdk.exceptions:AirflowFailException", "airflow.exceptions:AirflowFailException")
-AirflowSkipException = _first("airflow.sdk.exceptions:AirflowSkipException", "airflow.exceptions:AirflowSkipException")
-AirflowNotFoundException = _first(
-    "airflow.sdk.exceptions:AirflowNotFoundException", "airflow.exceptions:AirflowNotFoundException"
-)
+AirflowException, AirflowFailException, AirflowSkipException, AirflowNotFoundException = [
+    _first(f"airflow.sdk.exceptions:{name}", f"airflow.exceptions:{name}")
+    for name in ("AirflowException", "AirflowFailException", "AirflowSkipException", "AirflowNotFoundException")
+]
 
 _FORMAT = 1
 _LOGGER = logging.getLogger("airflow.task.datasurface")
 _START = datetime(2024, 1, 1, tzinfo=UTC)
 _NOTHING_TO_DO, _TRANSIENT = 99, 75
+_SIGNALS = {int(each): each.name for each in signal.Signals}
 _PASSED_ON = re.compile(
     r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|"
     r"(?i:https?_proxy|no_proxy)|DATASURFACE_(HOME|SECRETS)|"
@@ -80,20 +79,21 @@ class JobEnd:
     Args:
         code: The exit code; negative for the signal that killed it.
         last: The last line of its output, which is a document if it came to its end.
-        streams: Which streams it ran; none for a job of the system.
+        outlets: What it may have changed: its streams, or the platform; nothing for other jobs of the system.
     """
 
-    def __init__(self, code: int, last: str, streams: Sequence[str]) -> None:
-        self.code = 128 - code if code > 128 else code  # noqa: PLR2004 - how shells and containers tell of signals
+    def __init__(self, code: int, last: str, outlets: Sequence[str]) -> None:
+        self.code = 128 - code if code - 128 in _SIGNALS else code  # how shells and containers tell of signals
         self._last = last
-        self._streams = streams
+        self._outlets = outlets
         self._error, self._results = _told_by_job(last)
 
     @property
     def reason(self) -> str:
         """What to tell of a job that did not end well."""
         if self.code < 0:
-            return f"the job was killed by {_signal_name(-self.code)}; its batch is finished or redone by the next run"
+            killed = _SIGNALS.get(-self.code, "a signal")
+            return f"the job was killed by {killed}; its batch is finished or redone by the next run"
         told = [f"{result.get('stream')}: {result['error']}" for result in self._results if result.get("error")]
         return self._error or "; ".join(told) or self._last or f"the job ended with {self.code} and said nothing"
 
@@ -106,16 +106,15 @@ class JobEnd:
 
         They do after an earlier try, which may have merged and been killed before anybody heard of it.
         """
-        known = {str(r.get("stream")): r for r in self._results}
+        known = {str(result.get("stream")): result for result in self._results}
         if not known:
-            return list(self._streams) if self.code == 0 else []
-        return [
-            s for s in self._streams if (r := known.get(s)) and r["state"] in _WELL and (any_of or r.get("changed"))
-        ]
+            return list(self._outlets) if self.code == 0 else []
+        well = [name for name in self._outlets if known.get(name, {}).get("state") in _WELL]
+        return [name for name in well if any_of or known[name].get("changed")]
 
     def check(self, *, again: bool) -> None:
         """Return if the task is done, or raise what Airflow takes for its state."""
-        if self.code == 0 or (self.code == _NOTHING_TO_DO and again and self._streams):
+        if self.code == 0 or (self.code == _NOTHING_TO_DO and again and self._outlets):
             return
         if self.code == _NOTHING_TO_DO:
             raise AirflowSkipException("nothing to do: nothing has changed")
@@ -142,23 +141,16 @@ def _told_by_job(last: str) -> tuple[str, list[dict[str, Any]]]:
     return "", []
 
 
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
 class _Outlets:
     """What both kinds of task do with how a job ended."""
 
-    streams: Sequence[str]
+    changes: Sequence[str]
 
     def conclude(self, end: JobEnd, context: Any) -> list[str]:
         """End the task as the job ended; return why some streams of a group failed, for the task after it."""
         instance = context["ti"]
         again = instance.try_number > 1
-        if len(self.streams) < 2:  # noqa: PLR2004 - no group
+        if len(self.changes) < 2:  # noqa: PLR2004 - no group
             end.check(again=again)
             return []
         whole = end.code in (0, _NOTHING_TO_DO) or not end.failed()
@@ -232,10 +224,10 @@ class JobProcess(Process, _Outlets):
 
     __module__ = _MODULE
 
-    def __init__(self, *, arguments: Sequence[str], streams: Sequence[str], secrets: Any, **kwargs: Any) -> None:
+    def __init__(self, *, arguments: Sequence[str], changes: Sequence[str], secrets: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.arguments = arguments
-        self.streams = streams
+        self.changes = changes
         self.secrets = secrets
 
     def execute(self, context: Any) -> list[str]:
@@ -245,7 +237,7 @@ class JobProcess(Process, _Outlets):
         inherited = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
         inherited.setdefault("DATASURFACE_HOME", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow"), "datasurface")))
         code, last = self.run(command, {**inherited, **_INDEX["environment"], **self._secrets()})
-        return self.conclude(JobEnd(code, last, self.streams), context)
+        return self.conclude(JobEnd(code, last, self.changes), context)
 
     def _secrets(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -324,26 +316,26 @@ if _INDEX["tasks"] == "pod":
         __module__ = _MODULE
         template_fields: Sequence[str] = ()
 
-        def __init__(self, *, streams: Sequence[str], **kwargs: Any) -> None:
+        def __init__(self, *, changes: Sequence[str], **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.streams = streams
+            self.changes = changes
             self._end: JobEnd | None = None
 
         def execute(self, context: Any) -> Any:
             """Run the pod."""
             super().execute(context)
-            return self.conclude(self._end or JobEnd(0, "", self.streams), context)
+            return self.conclude(self._end or JobEnd(0, "", self.changes), context)
 
         def trigger_reentry(self, context: Any, event: dict[str, Any]) -> Any:
             """Go on where a pod was waited for without a worker."""
             super().trigger_reentry(context, event)
-            return self.conclude(self._end or JobEnd(0, "", self.streams), context)
+            return self.conclude(self._end or JobEnd(0, "", self.changes), context)
 
         def cleanup(self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None) -> None:
             """Read how the job ended, before the pod is deleted; an exit code says what the task becomes."""
             ended = _terminated(remote_pod, self.base_container_name)
             if ended is not None:
-                self._end = JobEnd(*_told(ended, self, remote_pod), self.streams)
+                self._end = JobEnd(*_told(ended, self, remote_pod), self.changes)
             try:
                 super().cleanup(pod, remote_pod, xcom_result, context)
             except AirflowException:
@@ -368,8 +360,8 @@ if _INDEX["tasks"] == "pod":
         return code, lines[-1].rstrip()[-_LAST_WORDS:] if lines else ""
 
 
-def _asset(stream: str) -> Any:
-    return Asset(f"{_INDEX['assets']}{stream}")
+def _asset(name: str) -> Any:
+    return Asset(f"{_INDEX['assets']}{name}")
 
 
 def _alias(dag_id: str) -> str:
@@ -378,7 +370,7 @@ def _alias(dag_id: str) -> str:
 
 def _schedule(entry: Mapping[str, Any]) -> Any:
     """Return when a DAG runs: by the clock, when one of its inputs has changed, both, or when somebody asks."""
-    inputs = [_asset(stream) for stream in entry["inputs"]]
+    inputs = [_asset(name) for name in entry["inputs"]]
     every = entry["every"]
     timetable = None
     if every and "cron" in every:
@@ -432,6 +424,12 @@ def _failed(context: Any) -> None:
             _LOGGER.exception("the connection %s could not be called", _INDEX["failures"])
 
 
+def _tried(context: Any) -> None:
+    """Tell of a task that is tried again: one line in the log."""
+    reason = str(context.get("exception") or "")[:_LAST_WORDS]
+    _LOGGER.info("%s", json.dumps({"event": "datasurface.tried_again", "reason": reason}, sort_keys=True))
+
+
 def _post(connection_id: str, told: Mapping[str, Any]) -> None:
     connection = BaseHook.get_connection(connection_id)
     host = connection.host or ""
@@ -449,8 +447,8 @@ def _post(connection_id: str, told: Mapping[str, Any]) -> None:
 
 def _dag(dag_id: str, entry: Mapping[str, Any]) -> Any:
     retries = _INDEX["retries"]
-    streams = entry["streams"]
-    group = len(streams) > 1
+    changes = entry["outlets"]
+    group = len(changes) > 1
     common = {
         "owner": entry["owner"],
         "pool": entry["pool"],
@@ -461,6 +459,7 @@ def _dag(dag_id: str, entry: Mapping[str, Any]) -> Any:
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(seconds=retries["longest"]),
         "on_failure_callback": _failed,
+        "on_retry_callback": _tried,
     }
     with DAG(
         dag_id=dag_id,
@@ -475,7 +474,7 @@ def _dag(dag_id: str, entry: Mapping[str, Any]) -> Any:
         tags=entry["tags"],
         doc_md=entry["doc"],
     ) as dag:
-        outlets = [AssetAlias(_alias(dag_id))] if group else [_asset(stream) for stream in streams]
+        outlets = [AssetAlias(_alias(dag_id))] if group else [_asset(name) for name in changes]
         run = _task(entry, execution_timeout=timedelta(seconds=entry["timeout"]), outlets=outlets)
         if group:
             run >> Verdict(task_id="verdict", pool="default_pool", retries=0)  # pyright: ignore[reportUnusedExpression]
@@ -487,10 +486,10 @@ def _task(entry: Mapping[str, Any], **settings: Any) -> Any:
         return Housekeeping(task_id="run", commands=entry["commands"], **settings)
     if "pod" in entry:
         return JobPod(
-            task_id="run", streams=entry["streams"], pod_template_dict=entry["pod"], **_INDEX["operator"], **settings
+            task_id="run", changes=entry["outlets"], pod_template_dict=entry["pod"], **_INDEX["operator"], **settings
         )
     return JobProcess(
-        task_id="run", streams=entry["streams"], arguments=entry["arguments"], secrets=entry["secrets"], **settings
+        task_id="run", changes=entry["outlets"], arguments=entry["arguments"], secrets=entry["secrets"], **settings
     )
 
 

@@ -24,11 +24,14 @@ from datasurface.release.needs import SystemJob
 from datasurface.secrets.base import optional_pieces, required_pieces
 from datasurface.secrets.environment import variable
 
-__all__ = ["Entries", "Entry", "connection_id", "group_dag_id", "housekeeping_dag_id"]
+__all__ = ["PLATFORM", "Entries", "Entry", "connection_id", "group_dag_id", "housekeeping_dag_id"]
 
 Entry = dict[str, object]
 
 _WEIGHTS = {Priority.LOW: 1, Priority.MEDIUM: 10, Priority.HIGH: 100, Priority.CRITICAL: 1000}
+PLATFORM = "ds-platform"
+"""The asset of a platform itself: its active release, its roles and logins. No stream's name has a dash."""
+_CHANGING = frozenset({SystemJob.APPLY, SystemJob.SECURITY})
 _SYSTEM_WEIGHT = 500
 _QUEUED = 15 * 60
 """How long a run may wait for a free slot in all, in seconds, besides the time of its job."""
@@ -74,7 +77,7 @@ class Entries:
         every, inputs = self._when(first, named)
         return {
             **self._common(platform, kind, every, self._time(task)),
-            "streams": streams,
+            "outlets": streams,
             "inputs": inputs,
             "owner": self._descriptions.owner(task),
             "doc": self._descriptions.text(platform, task),
@@ -87,7 +90,7 @@ class Entries:
         """Return when a DAG runs by the clock, and the inputs whose changes make it run."""
         if job.transformer is None or not isinstance(job.capture.every, Changed):
             return trigger_of(named, job.capture.every), []
-        inputs = sorted(job.transformer.triggers)
+        inputs = [*sorted(job.transformer.triggers), PLATFORM]
         again = self._settings.look_again
         return trigger_of(named, again) if again is not None else None, inputs
 
@@ -102,6 +105,7 @@ class Entries:
         return {
             **self._common(platform, "system", every, self._timeout),
             "doc": self._descriptions.system(kind, platform),
+            "outlets": [PLATFORM] if kind in _CHANGING else [],
             **self._job(platform, kind, ["--system", kind.value], kind.value, Need()),
         }
 
@@ -125,7 +129,7 @@ class Entries:
             "timeout": timeout,
             "run_timeout": timeout + delays + _QUEUED,
             "tags": tags_of(platform, kind),
-            "streams": [],
+            "outlets": [],
             "inputs": [],
             "owner": "datasurface",
             "pool": "default_pool",

@@ -64,7 +64,7 @@ def test_a_stream_a_transformer_and_the_system_have_dags() -> None:
     assert found[f"{prefix}erp"]["every"] == {"cron": "0 6 * * *", "tz": "Europe/Berlin"}
     assert found[f"{prefix}hook"]["every"] is None
     assert found[f"{prefix}hook"]["inputs"] == []
-    assert found[f"{prefix}sums_out"]["inputs"] == ["crm", "erp"]
+    assert found[f"{prefix}sums_out"]["inputs"] == ["crm", "erp", "ds-platform"]
     assert re.fullmatch(r"\d+ \* \* \* \*", found[f"{prefix}sums_out"]["every"]["cron"])
     assert found[f"{prefix}daily_out"]["inputs"] == []
     assert found[f"{prefix}crm"]["owner"] == "sales"
@@ -76,6 +76,15 @@ def test_a_stream_a_transformer_and_the_system_have_dags() -> None:
         "ingest",
         "platform:yellow",
     ]
+
+
+def test_transformers_hear_of_a_new_release_and_of_new_logins() -> None:
+    """The code may be another, a login may be there at last, and the model's tables have no other input."""
+    found = _dags(_small())
+    emits = {name.removeprefix("acme.prod.yellow."): entry["outlets"] for name, entry in found.items()}
+    assert [name for name, outlets in emits.items() if "ds-platform" in outlets] == ["ds-apply", "ds-security"]
+    assert emits["crm"] == ["crm"]
+    assert emits["ds-audit"] == []
 
 
 def test_priorities_and_pools_come_from_the_model() -> None:
