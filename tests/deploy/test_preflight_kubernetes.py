@@ -165,7 +165,7 @@ def _missing(cluster: FakeCluster, path: str) -> None:
 @pytest.mark.parametrize(
     ("change", "check", "verdict", "words"),
     [
-        (lambda c: c.found.update({"/version": {"major": "1", "minor": "29"}}), "cluster.reached", "fail", "older"),
+        (lambda c: c.found.update({"/version": {"major": "1", "minor": "29"}}), "cluster.version", "fail", "older"),
         (
             lambda c: c.found.update({JOBS: {"status": {"phase": "Terminating"}, "metadata": {}}}),
             "cluster.namespaces", "fail", "being deleted",

@@ -23,8 +23,16 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 def _reached(subject: Subject) -> Iterator[Outcome]:
+    yield passed(f"it answers, in version {_told_version(subject)}")
+
+
+def _told_version(subject: Subject) -> str:
     found = subject.api.get("/version") or {}
-    version = f"{found.get('major', '0')}.{str(found.get('minor', '0')).rstrip('+')}"
+    return f"{found.get('major', '0')}.{str(found.get('minor', '0')).rstrip('+')}"
+
+
+def _version(subject: Subject) -> Iterator[Outcome]:
+    version = _told_version(subject)
     yield version_outcome(version)
     declared = subject.cluster.settings.version
     if declared is not None and declared != version:
@@ -246,11 +254,19 @@ def _check(name: str, title: str, looks_at: str, fails: str, remedy: str, look: 
 CLUSTER_CHECKS: tuple[Check[Subject], ...] = (
     _check(
         "reached",
-        "the cluster answers, in a supported version",
-        "The version that the cluster's API tells, against the model's and those that are supported.",
-        "It does not answer, or is too old; another one than the model says warns.",
-        "Set KUBECONFIG; upgrade the cluster.",
+        "the cluster answers",
+        "The API that the kubeconfig's current context, or the pod that this runs in, names.",
+        "It does not answer, or the login is not valid.",
+        "Set KUBECONFIG; log in.",
         _reached,
+    ),
+    _check(
+        "version",
+        "the cluster has a supported version",
+        "The version that the API tells, against the model's and those that the manifests are validated for.",
+        "It is too old; a newer one, and another one than the model says, warn.",
+        "Upgrade the cluster.",
+        _version,
     ),
     _check(
         "namespaces",
