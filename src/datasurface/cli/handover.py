@@ -17,8 +17,10 @@ __all__ = ["hide_secrets", "secret_variables"]
 
 _HANDED = "DATASURFACE_HANDED_OVER"
 _MEMORY = "datasurface-handover"
-_RUN_CODE = frozenset({"demo", "job", "resnapshot", "run"})
-_NAME = re.compile(r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|CERTIFICATE|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
+_RUN_CODE = frozenset({"demo", "job", "metrics", "resnapshot", "run"})
+_NAME = re.compile(
+    r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|CERTIFICATE|API_?KEY|ACCESS_?KEY|OTLP.*HEADERS", re.IGNORECASE
+)
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _PR_SET_DUMPABLE = 4
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from datasurface.errors import DataSurfaceError, StoreError, TransientError
 from datasurface.runtime import code_logs
 from datasurface.runtime.platform import RunningPlatform
-from datasurface.store import access, forgetting, releases
+from datasurface.store import access, following, forgetting, releases
 
 __all__ = ["KEPT", "Forgotten", "Kept", "keep_tidy"]
 
@@ -70,6 +70,18 @@ KEPT = (
         where="platform tables `releases` and `jobs`",
         how_long=f"the latest {releases.KEPT}",
         by="`apply`",
+    ),
+    Kept(
+        what="which release became active when, made so by whom",
+        where="platform table `activations`",
+        how_long=f"the latest {following.KEPT}",
+        by="`apply`",
+    ),
+    Kept(
+        what="how each job of the system ended last",
+        where="platform table `system_runs`",
+        how_long="for ever: one row a job",
+        by="nothing",
     ),
     Kept(
         what="what the code of transformers printed",

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from datasurface.store.tables import activations, bind, following
 
 __all__ = [
+    "KEPT",
     "Activation",
     "Following",
     "Origin",
@@ -30,7 +31,7 @@ __all__ = [
     "save_following",
 ]
 
-_KEPT = 500
+KEPT = 500
 """Activations kept."""
 _T = TypeVar("_T")
 
@@ -151,7 +152,7 @@ def record_activation(connection: Connection, schema: str, digest: str, origin: 
             committed_at=origin.committed_at,
         )
     )
-    bound.execute(delete(activations).where(activations.c.number <= number - _KEPT))
+    bound.execute(delete(activations).where(activations.c.number <= number - KEPT))
 
 
 def activations_of(connection: Connection, schema: str) -> list[Activation]:
