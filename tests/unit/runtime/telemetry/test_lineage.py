@@ -56,7 +56,7 @@ from datasurface.store.ledger import DatasetCounts
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 RUN = "0190a8f2-6f5e-7cc0-9d5c-2f4b1f0a7f11"
-SERVER = {"host": "db.acme.example", "database": "crm"}
+SERVER: dict[str, Any] = {"host": "db.acme.example", "database": "crm"}
 
 
 @pytest.mark.parametrize(
