@@ -262,6 +262,12 @@ def test_a_container_that_does_not_stand_for_the_cluster_is_refused() -> None:
     assert "correct it in the environment's containers" in caught.value.hint
 
 
+def test_the_operators_password_is_not_looked_for_in_a_cloud() -> None:
+    settings = dataclasses.replace(_ALONE, secret_store=Egress(["10.0.9.0/24"]))
+    with pytest.raises(ConfigurationError, match="asks a cloud's secret store"):
+        TARGET.files(deployable(settings, stores=[AwsSecrets()]))
+
+
 def test_the_quota_holds_what_may_run_at_once() -> None:
     for parallelism in (1, 3, 16):
         settings = dataclasses.replace(SETTINGS, parallelism=parallelism)

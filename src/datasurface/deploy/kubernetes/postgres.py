@@ -5,6 +5,7 @@ from __future__ import annotations
 from datasurface.deploy.kubernetes.cluster import Cluster, refuse
 from datasurface.deploy.kubernetes.objects import named
 from datasurface.deploy.pod import Document
+from datasurface.deploy.pod_secrets import uses_files
 from datasurface.model.infrastructure import PostgresDatabase
 from datasurface.model.kubernetes import CloudNativePostgres
 from datasurface.model.vocabulary import Tls
@@ -57,6 +58,9 @@ def _container(cluster: Cluster, settings: CloudNativePostgres) -> PostgresDatab
             problems.append(f"tls={found.tls.value}; the cluster takes TLS: Tls.REQUIRE or Tls.VERIFY_FULL")
         if found.credential is None and not any(p.credential for p in cluster.platforms if p.container == found):
             problems.append("nothing has a credential for it; the operator makes the password that it names")
+    for platform in cluster.platforms:
+        if platform.container == found and not uses_files(platform):
+            problems.append(f"platform {platform.name} asks a cloud's secret store, and the operator makes a Secret")
     refuse(
         problems,
         f"the container {settings.container!r} does not stand for the cluster {settings.cluster!r}",
