@@ -58,9 +58,11 @@ def _container(cluster: Cluster, settings: CloudNativePostgres) -> PostgresDatab
             problems.append(f"tls={found.tls.value}; the cluster takes TLS: Tls.REQUIRE or Tls.VERIFY_FULL")
         if found.credential is None and not any(p.credential for p in cluster.platforms if p.container == found):
             problems.append("nothing has a credential for it; the operator makes the password that it names")
-    for platform in cluster.platforms:
-        if platform.container == found and not uses_files(platform):
-            problems.append(f"platform {platform.name} asks a cloud's secret store, and the operator makes a Secret")
+    problems += [
+        f"platform {platform.name} asks a cloud's secret store, and the operator makes a Secret"
+        for platform in cluster.platforms
+        if platform.container == found and not uses_files(platform)
+    ]
     refuse(
         problems,
         f"the container {settings.container!r} does not stand for the cluster {settings.cluster!r}",
