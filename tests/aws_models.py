@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from datasurface import (
     Airflow,
@@ -32,6 +33,7 @@ from datasurface import (
     YellowPlatform,
 )
 from datasurface.databases.base import capability_map
+from datasurface.deploy.aws.target import stacks
 from datasurface.deploy.base import Deployable
 from datasurface.graph.build import build_graph
 from datasurface.model.deployment import Deployment
@@ -39,10 +41,12 @@ from datasurface.model.secret_stores import StoreChoice
 from datasurface.release.compile import compile_release
 from datasurface.release.system import with_system
 
+Template = dict[str, Any]
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/jobs@sha256:" + "a" * 64
 COLUMNS = [Column("id", BigInt, key=True), Column("name", String(40))]
 MERGE = AuroraDatabase("merge", host="merge.db.acme.internal", database="merge", credential="merge_admin")
+AIRFLOW = Airflow()
 ROLE = AwsRole("sums-role")
 OPS = f"arn:aws:iam::{ACCOUNT}:role/ops"
 
@@ -60,7 +64,7 @@ def model(
     production: bool = True,
     secrets: Sequence[StoreChoice] = (AwsSecrets(),),
     merge: AuroraDatabase | PostgresDatabase = MERGE,
-    airflow: bool = True,
+    airflow: Airflow | None = AIRFLOW,
     role: AwsRole | None = ROLE,
     hints: dict[str, Hint] | None = None,
 ) -> Ecosystem:
@@ -90,7 +94,7 @@ def model(
         Workspace("reports", groups=[DatasetGroup("all", sinks=[*sinks, "sums_out.rows"])]),
         Workspace("sums", groups=[DatasetGroup("input", sinks=sinks[:1])], transformer=sums),
     ]
-    around: list[Deployment] = [Kubernetes(image=IMAGE), *([Airflow()] if airflow else [])]
+    around: list[Deployment] = [Kubernetes(image=IMAGE), *([airflow] if airflow else [])]
     return Ecosystem(
         "acme",
         owner=GitHubRepository("acme/model"),
@@ -113,3 +117,17 @@ def deployable(ecosystem: Ecosystem) -> Deployable:
     graph = build_graph(with_system(ecosystem))
     release = compile_release(ecosystem, graph, capabilities=capability_map(), environment="prod")
     return Deployable(release=release, environment=ecosystem.environments[0])
+
+
+def templates(settings: Aws | None = None, **more: Any) -> dict[str, Template]:
+    """Return the templates for a model, by their stacks."""
+    return {s.key: dict(s.document) for s in stacks(deployable(model(settings or aws(), **more)))}
+
+
+def of_type(template: Template, kind: str) -> dict[str, Template]:
+    """Return the properties of the resources of a type, by their titles."""
+    return {
+        title: resource.get("Properties", {})
+        for title, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }

@@ -13,7 +13,7 @@ from datasurface.model.kubernetes import Kubernetes
 from datasurface.model.vocabulary import TaskKind
 from datasurface.release.needs import SystemJob
 
-__all__ = ["CLUSTER", "GROOMER", "airflow_needs", "pod_needs", "system_need"]
+__all__ = ["CLUSTER", "GROOMER", "airflow_needs", "job_needs", "pod_needs", "system_need"]
 
 _SYSTEM = Need(cpu=250, memory=768)
 _PARALLELISM = 16
@@ -55,21 +55,27 @@ def _with_groomer(need: PodNeed) -> PodNeed:
     return dataclasses.replace(need, cpu=need.cpu + GROOMER.cpu, memory=need.memory + GROOMER.memory)
 
 
-def pod_needs(deployable: Deployable) -> tuple[PodNeed, ...]:
-    """Return the pods that may run at once, sorted by name: the largest jobs, as many as may run, and what starts them.
-
-    Every job stands in it that is larger than all that run beside the largest ones: one that fits on no node is seen.
-    """
-    settings = deployable.find(Kubernetes)
-    slots = settings.parallelism if settings is not None else _PARALLELISM
-    jobs: list[PodNeed] = []
+def job_needs(deployable: Deployable) -> tuple[PodNeed, ...]:
+    """Return the pods of all jobs, sorted by name."""
+    found: list[PodNeed] = []
     for platform in deployable.platforms:
         for job in platform.jobs:
             need = request_of(deployable, platform, job)
-            jobs.append(PodNeed(name=f"{platform.name}.{job.stream}", cpu=need.cpu, memory=need.memory))
-        jobs += [
+            found.append(PodNeed(name=f"{platform.name}.{job.stream}", cpu=need.cpu, memory=need.memory))
+        found += [
             PodNeed(name=f"{platform.name}.ds-{kind}", cpu=_SYSTEM.cpu, memory=_SYSTEM.memory) for kind in SystemJob
         ]
+    return tuple(sorted(found, key=lambda each: each.name))
+
+
+def pod_needs(deployable: Deployable) -> tuple[PodNeed, ...]:
+    """Return the pods that may run at once, sorted by name: the largest jobs, as many as may run, and what starts them.
+
+    Those that take the most memory count, and the one that takes the most CPU.
+    """
+    settings = deployable.find(Kubernetes)
+    slots = settings.parallelism if settings is not None else _PARALLELISM
+    jobs = job_needs(deployable)
     by_memory = sorted(jobs, key=lambda each: (-each.memory, -each.cpu, each.name))[:slots]
     by_cpu = sorted(jobs, key=lambda each: (-each.cpu, -each.memory, each.name))[:1]
     airflow = deployable.find(Airflow)

@@ -13,6 +13,7 @@ from datasurface.deploy.aws_names import AwsNames, aws_names
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.pod_secrets import needed
 from datasurface.errors import ConfigurationError
+from datasurface.model.airflow import Airflow
 from datasurface.model.aws import AuroraCluster, AwsNetwork
 from datasurface.model.deployment import Aws
 from datasurface.model.infrastructure import AuroraDatabase, Container, Credential
@@ -63,6 +64,15 @@ class Ground:
         """The Kubernetes namespace of the jobs."""
         found = self.deployable.find(Kubernetes)
         return found.namespace if found is not None else "datasurface"
+
+    @property
+    def airflow_namespace(self) -> str | None:
+        """The Kubernetes namespace of Airflow; None if Airflow starts no jobs here."""
+        if self.deployable.find(Airflow) is None:
+            return None
+        found = self.deployable.find(Kubernetes)
+        own = found.airflow_namespace if found is not None else None
+        return own or f"{self.namespace}-airflow"
 
     @property
     def platforms(self) -> tuple[PlatformSpec, ...]:

@@ -18,31 +18,23 @@ from datasurface.deploy.aws.policies import (
     follow_releases,
     keep_logs,
     publish_releases,
+    read_connections,
     secret_policies,
     security_policy,
 )
 from datasurface.deploy.aws.roles import add_role, issuer_trust, pod_trust, service_account_trust
-from datasurface.deploy.aws.template import CAPABILITY_NAMED_IAM, Stack, StackBuilder
+from datasurface.deploy.aws.template import CAPABILITY_NAMED_IAM, Stack, StackBuilder, title_of
 from datasurface.deploy.names import dns_label
 from datasurface.deploy.pod import account_of
 from datasurface.errors import ConfigurationError
 from datasurface.model.airflow import Airflow
 from datasurface.model.identity import AwsRole, identity_problem
-from datasurface.model.kubernetes import Kubernetes
-from datasurface.model.vocabulary import AwsIdentity
+from datasurface.model.vocabulary import AwsIdentity, TaskKind
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.needs import SystemJob
 
-__all__ = ["AIRFLOW_ACCOUNTS", "Identity", "foreign_trusts", "identities", "identities_of"]
+__all__ = ["Identity", "airflow_accounts", "foreign_trusts", "identities", "identities_of"]
 
-AIRFLOW_ACCOUNTS = (
-    "airflow-api-server",
-    "airflow-dag-processor",
-    "airflow-scheduler",
-    "airflow-triggerer",
-    "airflow-worker",
-)
-"""The service accounts of Airflow's Helm chart, for a release that is called `airflow`."""
 _LONGEST_ACCOUNT = 120
 _MOST = 120
 """Identities in one stack: each is at most four resources, and a template may have 500."""
@@ -93,6 +85,12 @@ def foreign_trusts(ground: Ground) -> dict[str, dict[str, object]]:
     irsa = ground.settings.identity is AwsIdentity.IRSA
     build = issuer_trust if irsa else lambda namespace, accounts: pod_trust(ground, namespace, accounts)
     return {role: build(ground.namespace, sorted(accounts)) for role, accounts in sorted(by_role.items())}
+
+
+def airflow_accounts(airflow: Airflow) -> tuple[str, ...]:
+    """Return the service accounts of Airflow's components, as `deploy kubernetes` calls them."""
+    interface = "webserver" if airflow.version.startswith("2") else "api-server"
+    return tuple([f"airflow-{each}" for each in (interface, "dag-processor", "scheduler", "triggerer", "worker")])
 
 
 def identities(ground: Ground) -> tuple[Stack, ...]:
@@ -242,24 +240,27 @@ def _associate(stack: StackBuilder, title: str, namespace: str, account: str, ar
 def _add_airflow(stack: StackBuilder) -> None:
     """Add the role with which Airflow keeps the logs of its tasks, if Airflow runs here."""
     ground = stack.ground
-    if ground.deployable.find(Airflow) is None:
+    airflow = ground.deployable.find(Airflow)
+    namespace = ground.airflow_namespace
+    if airflow is None or namespace is None:
         return
-    kubernetes = ground.deployable.find(Kubernetes)
-    own = kubernetes.airflow_namespace if kubernetes is not None else None
-    namespace = own or f"{ground.namespace}-airflow"
-    name = ground.names.role("airflow")
-    role = add_role(stack, "AirflowRole", name, _trust(stack, namespace, AIRFLOW_ACCOUNTS))
-    stack.add(
-        iam.ManagedPolicy(
-            "AirflowLogs",
-            ManagedPolicyName=f"{name}-logs",
-            Description="keep the logs of tasks",
-            PolicyDocument=keep_logs(ground, stack.told("DataKey")),
-            Roles=[Ref(role)],
+    name, accounts = ground.names.role("airflow"), airflow_accounts(airflow)
+    role = add_role(stack, "AirflowRole", name, _trust(stack, namespace, accounts))
+    policies = {"logs": keep_logs(ground, stack.told("DataKey"))}
+    if airflow.tasks is TaskKind.PROCESS:
+        policies["connections"] = read_connections(ground, airflow, stack.told("SecretsKey"))
+    for what, document in policies.items():
+        stack.add(
+            iam.ManagedPolicy(
+                f"Airflow{what.capitalize()}",
+                ManagedPolicyName=f"{name}-{what}",
+                Description=f"what Airflow does itself: {what}",
+                PolicyDocument=document,
+                Roles=[Ref(role)],
+            )
         )
-    )
-    for number, account in enumerate(AIRFLOW_ACCOUNTS):
-        _associate(stack, f"AirflowPods{number}", namespace, account, GetAtt(role, "Arn"))
+    for account in accounts:
+        _associate(stack, f"Pods{title_of(account)}", namespace, account, GetAtt(role, "Arn"))
     stack.tell("AirflowRole", GetAtt(role, "Arn"), "the role of Airflow")
 
 

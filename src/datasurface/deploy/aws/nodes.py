@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from troposphere import GetAtt, Ref, Tags, ec2, eks
@@ -13,8 +13,8 @@ from datasurface.deploy.aws.roles import add_role
 from datasurface.deploy.aws.subnets import node_subnets
 from datasurface.deploy.aws.template import StackBuilder, title_of
 from datasurface.deploy.instances import instance_of, node_shape
-from datasurface.deploy.packing import Packing, best_shape, pack
-from datasurface.deploy.pod_needs import pod_needs
+from datasurface.deploy.packing import Packing, PodNeed, best_shape, pack
+from datasurface.deploy.pod_needs import job_needs, pod_needs
 from datasurface.errors import ConfigurationError
 from datasurface.model.aws import NodeGroup
 
@@ -57,12 +57,13 @@ def planned_groups(ground: Ground) -> tuple[PlannedGroup, ...]:
     Raises:
         ConfigurationError: a pod fits on no node, or a group is too small for all.
     """
-    needs = pod_needs(ground.deployable)
+    needs, jobs = pod_needs(ground.deployable), job_needs(ground.deployable)
     planned = []
     for group in ground.settings.nodes:
         shapes = [node_shape(name) for name in ([group.instance] if group.instance else _OFFERED)]
-        packing = pack(needs, best_shape(needs, shapes))
-        _refuse_impossible(group, packing)
+        packing = pack(needs, best_shape([*needs, *jobs], shapes))
+        left_out = [need for need in jobs if not packing.shape.holds(need)]
+        _refuse_impossible(group, packing, [*left_out, *(n for n in packing.impossible if n not in left_out)])
         largest = group.largest if group.largest is not None else max(len(packing.nodes) + 1, group.smallest)
         planned.append(
             PlannedGroup(
@@ -146,12 +147,12 @@ def _add_launch_template(stack: StackBuilder, title: str, planned: PlannedGroup)
     return template
 
 
-def _refuse_impossible(group: NodeGroup, packing: Packing) -> None:
-    if not packing.impossible:
+def _refuse_impossible(group: NodeGroup, packing: Packing, impossible: Sequence[PodNeed]) -> None:
+    if not impossible:
         return
     shape = packing.shape
-    names = [f"{need.name} ({need.cpu} m, {need.memory} Mi)" for need in packing.impossible[:_LISTED]]
-    more = len(packing.impossible) - len(names)
+    names = [f"{need.name} ({need.cpu} m, {need.memory} Mi)" for need in impossible[:_LISTED]]
+    more = len(impossible) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more else "")
     raise ConfigurationError(
         f"NodeGroup({group.name!r}): no node of type {shape.name} holds {listed}: pods can have"

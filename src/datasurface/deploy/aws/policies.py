@@ -9,21 +9,26 @@ from datasurface.deploy.aws.ground import Ground
 from datasurface.deploy.aws.keys import document, statement
 from datasurface.deploy.pod_secrets import needed
 from datasurface.errors import ConfigurationError
+from datasurface.model.airflow import Airflow
 from datasurface.model.infrastructure import Credential
 from datasurface.release.job import JobSpec, PlatformSpec
 from datasurface.release.needs import SystemJob, issued_credentials
 
 __all__ = [
+    "CONNECTIONS",
     "RELEASES",
     "credentials_for",
     "follow_releases",
     "keep_logs",
     "publish_releases",
+    "read_connections",
     "secret_policies",
     "security_policy",
 ]
 
 RELEASES = "releases"
+CONNECTIONS = "airflow/connections"
+"""What the names of secrets begin with in which Airflow's secrets backend finds connections."""
 _LONGEST = 6144
 """Characters that IAM takes of a managed policy, without its spaces."""
 _MOST_POLICIES = 10
@@ -114,6 +119,17 @@ def keep_logs(ground: Ground, key: object) -> dict[str, object]:
         statement("FindLogs", ["s3:GetBucketLocation", "s3:ListBucket"], arn),
         statement("KeepLogs", ["s3:GetObject", "s3:PutObject"], f"{arn}/airflow/*"),
         _through_s3(ground, key, ["kms:Decrypt", "kms:GenerateDataKey"]),
+    )
+
+
+def read_connections(ground: Ground, airflow: Airflow, key: object) -> dict[str, object]:
+    """Return the policy of Airflow where tasks are processes: its secrets backend reads the connections of jobs."""
+    names = [f"{CONNECTIONS}/{airflow.connections}*", f"{CONNECTIONS}/{airflow.metadata}*"]
+    arns = [ground.names.secret_arn(name).removesuffix("-??????") for name in sorted(set(names))]
+    through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{ground.names.region}.amazonaws.com"}}
+    return document(
+        statement("ReadConnections", ["secretsmanager:GetSecretValue"], arns),
+        statement("UseKeyOfSecrets", ["kms:Decrypt"], key, condition=through),
     )
 
 

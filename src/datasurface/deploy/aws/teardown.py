@@ -80,7 +80,7 @@ class TeardownPlan:
 
 def teardown_plan(ground: Ground, stacks: Sequence[Stack]) -> TeardownPlan:
     """Return how an environment is taken down."""
-    steps = [*_before(ground, stacks)]
+    steps = [*_before(ground)]
     for stack in deletion_order(stacks):
         if not stack.key.startswith(_OUTLIVING):
             steps += _delete(ground, stack)
@@ -120,15 +120,16 @@ def _imports(value: object) -> Iterator[str]:
             yield from _imports(inner)
 
 
-def _before(ground: Ground, stacks: Sequence[Stack]) -> Iterator[TeardownStep]:
-    namespace = ground.namespace
+def _before(ground: Ground) -> Iterator[TeardownStep]:
+    """Yield what has to be done while the cluster is still there."""
+    jobs, airflow = ground.namespace, ground.airflow_namespace
+    spaces = (jobs,) if airflow is None else (airflow, jobs)
+    stopping = f"kubectl --namespace {jobs} delete cronjobs,jobs,pods --all"
+    scaling = f"kubectl --namespace {airflow} scale deployment,statefulset --all --replicas 0"
     yield TeardownStep(
         title="Stop the jobs",
         why="a batch that runs is ended; its stream would begin it anew, so nothing is lost",
-        commands=(
-            f"kubectl --namespace {namespace}-airflow scale deployment,statefulset --all --replicas 0",
-            f"kubectl --namespace {namespace} delete jobs,cronjobs,pods --all",
-        ),
+        commands=(stopping,) if airflow is None else (scaling, stopping),
         minutes=2,
     )
     yield TeardownStep(
@@ -137,27 +138,17 @@ def _before(ground: Ground, stacks: Sequence[Stack]) -> Iterator[TeardownStep]:
         commands=(
             "kubectl delete ingress --all --all-namespaces",
             "kubectl get services --all-namespaces --field-selector spec.type=LoadBalancer --output name",
-            f"kubectl --namespace {namespace}-airflow delete services,pvc --all",
-            f"kubectl --namespace {namespace} delete services,pvc --all",
+            *(f"kubectl --namespace {space} delete services,pvc --all" for space in spaces),
         ),
         minutes=5,
     )
+    uninstalling = () if airflow is None else (f"helm uninstall airflow --namespace {airflow} --wait",)
     yield TeardownStep(
-        title="Uninstall Airflow and delete the namespaces",
-        why="the chart's hooks need the cluster",
-        commands=(
-            f"helm uninstall airflow --namespace {namespace}-airflow --wait",
-            f"kubectl delete namespace {namespace}-airflow {namespace}",
-        ),
+        title=f"{'Uninstall Airflow and delete' if airflow else 'Delete'} the namespaces",
+        why="what is in them needs the cluster to go",
+        commands=(*uninstalling, f"kubectl delete namespace {' '.join(spaces)}"),
         minutes=3,
     )
-    if any(stack.key == "data" for stack in stacks):
-        yield TeardownStep(
-            title="Keep what the logins are worth",
-            why="a last snapshot of each database is taken when it goes: its roles are in it, not their secrets",
-            commands=("datasurface security plan --json > logins.json",),
-            minutes=1,
-        )
 
 
 def _delete(ground: Ground, stack: Stack) -> Iterator[TeardownStep]:

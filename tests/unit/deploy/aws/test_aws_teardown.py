@@ -72,3 +72,8 @@ def test_without_protection_nothing_has_to_be_unlocked():
     text = json.dumps(plan.to_json())
     assert "update-cluster-config" not in text
     assert "modify-db-cluster" not in text
+
+
+def test_where_airflow_starts_nothing_nothing_of_it_is_taken_down():
+    text = json.dumps(plan_of_teardown(deployable(model(aws(), airflow=None))).to_json())
+    assert "airflow" not in text.replace("ds-acme-prod-479fc59d-airflow", "")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aws_models import ACCOUNT, MERGE, OPS, REGION, aws, deployable, model
+from aws_models import ACCOUNT, MERGE, OPS, REGION, Template, aws, deployable, model, of_type, templates
 from datasurface import (
     AuroraCluster,
     AuroraDatabase,
@@ -19,7 +19,6 @@ from datasurface import (
     AwsExistingNetwork,
     AwsIdentity,
     AwsNetwork,
-    AwsRole,
     AwsSecrets,
     Hint,
     NodeGroup,
@@ -33,19 +32,6 @@ from datasurface.errors import ConfigurationError
 from datasurface.model.deployment import Aws
 
 PREFIX = "ds-acme-prod-479fc59d"
-Template = dict[str, Any]
-
-
-def templates(settings: Aws | None = None, **more: Any) -> dict[str, Template]:
-    return {s.key: dict(s.document) for s in stacks(deployable(model(settings or aws(), **more)))}
-
-
-def of_type(template: Template, kind: str) -> dict[str, Template]:
-    return {
-        title: resource.get("Properties", {})
-        for title, resource in template["Resources"].items()
-        if resource["Type"] == kind
-    }
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +220,11 @@ def test_nodes_are_as_large_as_the_largest_pod_and_as_many_as_all_need():
     ("settings", "more", "message"),
     [
         (aws(nodes=[NodeGroup("jobs", instance="m7i.large")]), {"hints": {"shop_0": Hint(memory="9Gi")}}, "no node of"),
+        (
+            aws(nodes=[NodeGroup("jobs", instance="m7i.large")]),
+            {"stores": 40, "hints": {f"shop_{n}": Hint(cpu=3) for n in (1, 2)}},
+            r"yellow.shop_1 \(3000 m, 512 Mi\), yellow.shop_2",
+        ),
         (aws(nodes=[NodeGroup("jobs", largest=1)]), {"stores": 60}, "have 1 nodes at most"),
         (aws(nodes=[NodeGroup("jobs", instance="q9.large")]), {}, "'q9.large' is not known"),
         (aws(databases=[AuroraCluster("other")]), {}, "no platform has a container of that name"),
@@ -251,98 +242,6 @@ def test_nodes_are_as_large_as_the_largest_pod_and_as_many_as_all_need():
 def test_what_would_fail_in_aws_is_refused_here(settings: Aws, more: dict[str, Any], message: str):
     with pytest.raises(ConfigurationError, match=message):
         templates(settings, **more)
-
-
-def test_each_job_reads_its_own_secrets_and_nothing_else(whole: dict[str, Template]):
-    found = {}
-    for policy in of_type(whole["identities"], "AWS::IAM::ManagedPolicy").values():
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if statement["Sid"] == "ReadSecrets":
-                found[policy["ManagedPolicyName"]] = [arn.rpartition("prod/")[2] for arn in statement["Resource"]]
-    short = {name.removeprefix("ds-acme-prod-yellow-").rpartition("-")[0][:-9]: arns for name, arns in found.items()}
-    run = ["yellow.run", "yellow.run-??????"]
-    issued = ["yellow.monitor", "yellow.monitor-??????", *run]
-    code = ["yellow.transformer.sums", "yellow.transformer.sums-??????"]
-    assert short == {
-        "ingest": ["reader_0-??????", *run],
-        "system-apply": ["merge_admin-??????", *run],
-        "system-audit": ["reader_0-??????", *run],
-        "system-retention": run,
-        "system-security": ["merge_admin-??????", *issued, *code],
-        "ds-yellow-sums": ["sums_api-??????", *run, *code],
-    }
-
-
-def test_no_policy_of_ours_allows_everything(whole: dict[str, Template]):
-    for template in whole.values():
-        for role in of_type(template, "AWS::IAM::Role").values():
-            for policy in role.get("Policies", []):
-                _is_narrow(policy["PolicyDocument"])
-        for policy in of_type(template, "AWS::IAM::ManagedPolicy").values():
-            _is_narrow(policy["PolicyDocument"])
-            assert len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) <= 6144
-
-
-def _is_narrow(document: Template) -> None:
-    for statement in document["Statement"]:
-        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-        assert all("*" not in action for action in actions)
-        assert statement["Resource"] != "*"
-
-
-def test_only_security_writes_secrets_and_only_those_of_logins(whole: dict[str, Template]):
-    writing = [
-        (policy["ManagedPolicyName"], statement["Resource"])
-        for policy in of_type(whole["identities"], "AWS::IAM::ManagedPolicy").values()
-        for statement in policy["PolicyDocument"]["Statement"]
-        if "secretsmanager:PutSecretValue" in statement["Action"]
-    ]
-    ((name, resources),) = writing
-    assert "system-security" in name
-    assert [r.rpartition("prod/")[2] for r in resources] == [
-        "yellow.monitor",
-        "yellow.monitor-??????",
-        "yellow.person.*",
-        "yellow.run",
-        "yellow.run-??????",
-        "yellow.transformer.*",
-    ]
-
-
-def test_a_role_of_somebody_else_gets_its_policy_and_its_owner_the_trust(whole: dict[str, Template]):
-    assert "sums-role" not in [r["RoleName"] for r in of_type(whole["identities"], "AWS::IAM::Role").values()]
-    attached = [p["Roles"] for p in of_type(whole["identities"], "AWS::IAM::ManagedPolicy").values() if "Roles" in p]
-    assert ["sums-role"] in attached
-    files = {f.path: f.content for f in TARGET.files(deployable(model(aws())))}
-    trust = json.loads(files["roles/sums-role.json"])
-    own = trust["Statement"][0]["Condition"]["StringEquals"]
-    assert own["aws:RequestTag/kubernetes-namespace"] == "datasurface"
-    assert own["aws:RequestTag/kubernetes-service-account"].startswith("ds-yellow-sums-")
-    made = templates(aws(create_roles=["sums-role"]))["identities"]
-    assert "sums-role" in [r["RoleName"] for r in of_type(made, "AWS::IAM::Role").values()]
-
-
-def test_a_role_of_another_account_is_only_associated():
-    far = templates(role=AwsRole("arn:aws:iam::999999999999:role/far"))["identities"]
-    attached = [p.get("Roles") for p in of_type(far, "AWS::IAM::ManagedPolicy").values()]
-    assert ["far"] not in attached
-    arns = [p["RoleArn"] for p in of_type(far, "AWS::EKS::PodIdentityAssociation").values()]
-    assert "arn:aws:iam::999999999999:role/far" in arns
-
-
-def test_with_irsa_the_issuer_stands_in_the_trust_without_https():
-    found = templates(aws(identity=AwsIdentity.IRSA))
-    assert not of_type(found["identities"], "AWS::EKS::PodIdentityAssociation")
-    (provider,) = of_type(found["cluster"], "AWS::IAM::OIDCProvider").values()
-    assert provider["ClientIdList"] == ["sts.amazonaws.com"]
-    issuer = found["cluster"]["Outputs"]["Issuer"]["Value"]
-    assert issuer == {"Fn::Select": [1, {"Fn::Split": ["//", {"Fn::GetAtt": ["Cluster", "OpenIdConnectIssuerUrl"]}]}]}
-    roles = of_type(found["identities"], "AWS::IAM::Role").values()
-    text, values = next(r["AssumeRolePolicyDocument"]["Fn::Sub"] for r in roles if "ingest" in r["RoleName"])
-    condition = json.loads(text)["Statement"][0]["Condition"]["StringEquals"]
-    assert condition["${Issuer}:aud"] == "sts.amazonaws.com"
-    assert condition["${Issuer}:sub"].startswith("system:serviceaccount:datasurface:ds-acme-prod-yellow-ingest-")
-    assert values["Issuer"] == {"Fn::ImportValue": f"{PREFIX}-Issuer"}
 
 
 def test_buckets_keys_and_images_outlive_their_stack(whole: dict[str, Template]):
@@ -468,8 +367,3 @@ def test_files_are_the_same_in_another_process_with_another_hash_seed():
         for seed in ("1", "2")
     }
     assert len(digests) == 1
-
-
-def test_more_secrets_than_a_role_can_name_are_refused():
-    with pytest.raises(ConfigurationError, match="602 secrets, more than the policies of one role can name"):
-        templates(stores=601, logins=601)
