@@ -80,6 +80,19 @@ def test_every_kind_that_costs_is_counted() -> None:
     assert costs["secret"] == 0.4
 
 
+def test_volumes_of_nodes_are_those_of_their_launch_template() -> None:
+    scaling = {"DesiredSize": 2}
+    devices = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 200}}]
+    resources = {
+        "Launch": resource("EC2::LaunchTemplate", LaunchTemplateData={"BlockDeviceMappings": devices}),
+        "Nodes": resource("EKS::Nodegroup", ScalingConfig=scaling, LaunchTemplate={"Id": {"Ref": "Launch"}}),
+    }
+    costs, _ = monthly(subject(resources))
+    assert round(costs["volumes of nodes"], 2) == round(2 * 200 * 0.08 * 1.2, 2)
+    costs, _ = monthly(subject({"Nodes": resource("EKS::Nodegroup", ScalingConfig=scaling, DiskSize=50)}))
+    assert round(costs["volumes of nodes"], 2) == round(2 * 50 * 0.08 * 1.2, 2)
+
+
 def test_duration_follows_the_longest_chain() -> None:
     resources = {
         "Cluster": resource("EKS::Cluster"),

@@ -47,6 +47,11 @@ def test_a_store_that_is_not_there(cloud: Clients) -> None:
     fails("aws.releases.store", following(cloud), BUCKET)
 
 
+def test_a_repository_out_of_reach(cloud: Clients) -> None:
+    found = fails("aws.releases.store", following(cloud, "git+https://127.0.0.1:9/acme/model.git"), "yellow")
+    assert found.outcome.remedy
+
+
 def test_a_store_that_the_stacks_make(cloud: Clients) -> None:
     made = {"Bucket": resource("S3::Bucket", BucketName=BUCKET)}
     skips("aws.releases.store", following(cloud, resources=made), "the stacks make s3://acme-releases/prod")

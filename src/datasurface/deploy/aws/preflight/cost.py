@@ -31,6 +31,7 @@ _MINUTES: Mapping[str, float] = {
 }
 """How long CloudFormation waits for one, in minutes; all others about five seconds."""
 _QUICK = 0.1
+_DISK = 20
 _SIMPLE: Mapping[str, Item] = {
     "AWS::EKS::Cluster": Item.EKS,
     "AWS::EC2::NatGateway": Item.NAT_GATEWAY,
@@ -48,7 +49,7 @@ def monthly(subject: AwsSubject) -> tuple[dict[str, float], set[str]]:
     costs: dict[str, float] = {}
     unknown: set[str] = set()
     for resource in subject.all_resources:
-        for what, dollars in _priced(resource, region):
+        for what, dollars in _priced(resource, region, _disk(subject, resource)):
             if dollars is None:
                 unknown.add(what)
             else:
@@ -56,7 +57,17 @@ def monthly(subject: AwsSubject) -> tuple[dict[str, float], set[str]]:
     return costs, unknown
 
 
-def _priced(resource: Resource, region: str) -> Iterator[tuple[str, float | None]]:
+def _disk(subject: AwsSubject, group: Resource) -> int:
+    """Return the GiB of a node's volume: as its launch template says, else the group, else AWS's default."""
+    wanted = str(group.properties.get("LaunchTemplate", {}).get("Id", "")).strip("${}")
+    for launch in subject.resources("AWS::EC2::LaunchTemplate") if wanted else ():
+        devices = listed(launch.properties.get("LaunchTemplateData", {}).get("BlockDeviceMappings"))
+        if launch.id == wanted and launch.template == group.template and devices:
+            return int(devices[0].get("Ebs", {}).get("VolumeSize", _DISK))
+    return int(group.properties.get("DiskSize", _DISK))
+
+
+def _priced(resource: Resource, region: str, disk: int) -> Iterator[tuple[str, float | None]]:
     properties = resource.properties
     if resource.type in _SIMPLE:
         item = _SIMPLE[resource.type]
@@ -69,7 +80,7 @@ def _priced(resource: Resource, region: str) -> Iterator[tuple[str, float | None
         nodes = int(scaling.get("DesiredSize", scaling.get("MinSize", 1)))
         kind = str((listed(properties.get("InstanceTypes")) or ["t3.medium"])[0])
         yield f"nodes {kind}", instance_month(kind, region, nodes)
-        yield "volumes of nodes", month(Item.EBS_GB, region, nodes * int(properties.get("DiskSize", 80)))
+        yield "volumes of nodes", month(Item.EBS_GB, region, nodes * disk)
     elif resource.type == "AWS::RDS::DBInstance":
         kind = str(properties.get("DBInstanceClass"))
         yield f"database {kind}", database_month(kind, region) if kind != "db.serverless" else 0.0
