@@ -51,7 +51,6 @@ class Identity:
         role: The role's name.
         arn: The role's ARN.
         made: Whether the stack makes the role.
-        own_account: Whether the role is one of the account that is deployed to.
     """
 
     platform: PlatformSpec
@@ -60,7 +59,6 @@ class Identity:
     role: str
     arn: str
     made: bool
-    own_account: bool
 
 
 def identities_of(ground: Ground) -> tuple[Identity, ...]:
@@ -144,10 +142,12 @@ def _identity(
             raise ConfigurationError(f"the role {run_as.role!r} {problem}")
         role, arn = run_as.role_name, run_as.arn(account=names.account, partition=names.partition)
         made = role in ground.settings.create_roles
-    own_account = arn.split(":")[4] == names.account
-    return Identity(
-        platform=platform, kinds=kinds, account=account, role=role, arn=arn, made=made, own_account=own_account
-    )
+    if arn.split(":")[4] != names.account:
+        raise ConfigurationError(
+            f"the role {arn} is one of another account, and pods take on roles of their cluster's account only",
+            hint="let the transformer run as a role of this account that may assume the other one",
+        )
+    return Identity(platform=platform, kinds=kinds, account=account, role=role, arn=arn, made=made)
 
 
 def _run_as(kind: SystemJob | JobSpec) -> AwsRole | None:
@@ -163,8 +163,7 @@ def _add_all(stack: StackBuilder, part: Sequence[Identity], whole: Sequence[Iden
         sharing = [other for other in whole if other.arn == identity.arn]
         if identity.made and identity is sharing[0]:
             roles[identity.arn] = _add_job_role(stack, f"Role{title}", identity, sharing)
-        if identity.own_account:
-            _add_policies(stack, title, identity, roles.get(identity.arn))
+        _add_policies(stack, title, identity, roles.get(identity.arn))
         _associate(stack, f"Pods{title}", stack.ground.namespace, identity.account, _arn(identity, roles))
 
 

@@ -88,12 +88,9 @@ def test_a_role_of_somebody_else_gets_its_policy_and_its_owner_the_trust(whole: 
     assert "sums-role" in [r["RoleName"] for r in of_type(made, "AWS::IAM::Role").values()]
 
 
-def test_a_role_of_another_account_is_only_associated():
-    far = templates(role=AwsRole("arn:aws:iam::999999999999:role/far"))["identities"]
-    attached = [p.get("Roles") for p in of_type(far, "AWS::IAM::ManagedPolicy").values()]
-    assert ["far"] not in attached
-    arns = [p["RoleArn"] for p in of_type(far, "AWS::EKS::PodIdentityAssociation").values()]
-    assert "arn:aws:iam::999999999999:role/far" in arns
+def test_a_role_of_another_account_is_refused():
+    with pytest.raises(ConfigurationError, match="pods take on roles of their cluster's account only"):
+        templates(role=AwsRole("arn:aws:iam::999999999999:role/far"))
 
 
 def test_with_irsa_the_issuer_stands_in_the_trust_without_https():
