@@ -118,6 +118,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Any]:
             AIRFLOW_CONN_DATASURFACE_OTHER=connection,
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="sqlite:////tmp/none.db?canary-9c1b",
             DATASURFACE_MERGE_ADMIN_PASSWORD="canary-0000",
+            AIRFLOW_CTX_DAG_ID="the-dag",
         )
 
     return execute
@@ -192,7 +193,8 @@ def test_a_job_gets_its_own_secrets_and_nothing_of_airflow(executed: Callable[[i
     (variables,) = [json.loads(text[10:]) for text in found["log"] if text.startswith("variables ")]
     assert variables["DATASURFACE_SHOP_READER_USER"] == "ann"
     assert variables["DATASURFACE_SHOP_READER_PASSWORD"] == SECRET
-    assert not [name for name in variables if name.startswith(("AIRFLOW", "_AIRFLOW"))]
+    assert [n for n in variables if n.startswith(("AIRFLOW", "_AIRFLOW"))] == ["AIRFLOW_CTX_DAG_ID"], "for lineage"
+    assert variables["TRACEPARENT"] == "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     assert not [name for name in variables if "OTHER" in name or "MERGE_ADMIN" in name]
     assert "no connection datasurface_merge_admin: the job asks its other secret stores" in found["log"]
     (arguments,) = [json.loads(text[10:]) for text in found["log"] if text.startswith("arguments ")]

@@ -57,7 +57,7 @@ _NOTHING_TO_DO, _TRANSIENT = 99, 75
 _SIGNALS = {int(each): each.name for each in signal.Signals}
 _PASSED_ON = re.compile(
     r"PATH|HOME|USER|LANG|LC_\w+|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|"
-    r"(?i:https?_proxy|no_proxy)|DATASURFACE_(HOME|SECRETS)|"
+    r"(?i:https?_proxy|no_proxy)|DATASURFACE_(HOME|SECRETS)|AIRFLOW_CTX_\w+|"
     r"AWS_(REGION|DEFAULT_REGION|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_\w+|ENDPOINT_URL\w*|CA_BUNDLE)"
 )
 """What a child process inherits: nothing that Airflow's own processes are configured with."""
@@ -236,6 +236,8 @@ class JobProcess(Process, _Outlets):
         command = [*_INDEX["command"], *self.arguments, "--platform-file", platform]
         inherited = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
         inherited.setdefault("DATASURFACE_HOME", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow"), "datasurface")))
+        carrier = getattr(context.get("ti"), "context_carrier", None) or {}
+        inherited |= {name.upper(): carrier[name] for name in ("traceparent", "tracestate") if carrier.get(name)}
         code, last = self.run(command, {**inherited, **_INDEX["environment"], **self._secrets()})
         return self.conclude(JobEnd(code, last, self.changes), context)
 
