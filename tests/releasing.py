@@ -37,7 +37,10 @@ ecosystem = Ecosystem(
     platforms=[YellowPlatform("yellow", container=merge)],
     zones=[GovernanceZone("usa", teams=[
         Team("sales", datastores=[store], workspaces=[Workspace("reports", groups=groups)])])],
-    environments=[Environment("prod", releases={rule!r}, release_store={store!r}), Environment("test")],
+    environments=[
+        Environment("prod", releases={rule!r}, release_store={store!r}),
+        Environment("test", containers={{"merge": PostgresDatabase("merge", host="test", database="test")}}),
+    ],
 )
 """
 

@@ -29,6 +29,10 @@ _COMMANDS = {
     "query --tables": "query --tables",
     "plan": "plan",
     "status": "status",
+    "release publish": "release publish -e prod --ref v1",
+    "release list": "release list -e prod",
+    "release follow": "release follow -e prod --once",
+    "deploy": "deploy -e prod --wait 0",
     "history": "history shop",
     "explain": "explain shop",
     "audit": "audit",
@@ -65,7 +69,10 @@ def test_each_verb_prints_the_keys_of_the_page(monkeypatch: pytest.MonkeyPatch) 
         assert "findings.hint" in {path for path, _ in _paths(wrong["check"])}
         (folder / "eco.py").write_text(eco + _CLOUD, encoding="utf-8")
         wrong["preflight"] = _document("preflight", folder)
-        (folder / "eco.py").write_text(eco, encoding="utf-8")
+        prod = 'Environment("prod", containers={"local": EmbeddedPostgres(database="prod")}, releases="v*", '
+        prod += f'release_store="{folder}/store")'
+        more = re.sub(r"(\n    zones=)", rf"\n    environments=[{prod}],\1", eco, count=1)
+        (folder / "eco.py").write_text(more, encoding="utf-8")
         for name in _COMMANDS:
             printed = plan if name == "plan" else wrong.get(name) or _document(name, folder)
             found = {path for path, _ in _paths(printed)}

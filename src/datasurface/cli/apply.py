@@ -77,6 +77,10 @@ def _apply(model: ModelFolder, todo: list[_Planned], *, prune: bool) -> bool:
         tables = archive_of(model.release, spec)
         applied = apply_plan(running, spec, plan, model.release.model_json, tables=tables, prune=prune, told=_tell)
         _conclude(plan, applied)
+        if spec.follows is not None:
+            click.echo(
+                f"  the environment follows {spec.follows.rule}: a newer release takes its place by itself", err=True
+            )
         keep_access(running, spec)
         waits = waits or bool(applied.waiting)
     return waits

@@ -17,7 +17,7 @@ __all__ = ["hide_secrets", "secret_variables"]
 
 _HANDED = "DATASURFACE_HANDED_OVER"
 _MEMORY = "datasurface-handover"
-_RUN_CODE = frozenset({"demo", "job", "metrics", "resnapshot", "run"})
+_RUN_CODE = frozenset({"demo", "job", "metrics", "release", "resnapshot", "run"})
 _NAME = re.compile(
     r"PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|CERTIFICATE|API_?KEY|ACCESS_?KEY|OTLP.*HEADERS", re.IGNORECASE
 )

@@ -137,7 +137,7 @@ def _activated(
         active = ActiveStreams(running, progress, only=streams or None, telemetry=telemetry)
         stack.callback(active.close)
         digest = active.version()
-        if digest != model.release.digest:
+        if digest != model.release.digest and spec.follows is None:
             _LOGGER.warning(
                 "the model folder has moved on from the active release %s of platform %s: run `datasurface apply`",
                 digest[:12],

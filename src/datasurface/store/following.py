@@ -28,7 +28,8 @@ __all__ = [
     "activations_of",
     "read_following",
     "record_activation",
-    "save_following",
+    "save_look",
+    "save_pin",
 ]
 
 KEPT = 500
@@ -136,7 +137,10 @@ class Following:
 
 
 def record_activation(connection: Connection, schema: str, digest: str, origin: Origin, now: datetime) -> None:
-    """Write that a release has become active, in the transaction that makes it so."""
+    """Write that a release has become active, in the transaction that makes it so.
+
+    What was pending or held back before is over by that; a rollback holds back what it has left.
+    """
     bound = bind(connection, schema)
     number = (bound.execute(select(func.max(activations.c.number))).scalar_one_or_none() or 0) + 1
     bound.execute(
@@ -153,6 +157,8 @@ def record_activation(connection: Connection, schema: str, digest: str, origin: 
         )
     )
     bound.execute(delete(activations).where(activations.c.number <= number - KEPT))
+    over = {"pending": None} if origin.how == "rollback" else {"pending": None, "pin": None}
+    bound.execute(update(following).values(**over))
 
 
 def activations_of(connection: Connection, schema: str) -> list[Activation]:
@@ -183,15 +189,20 @@ def read_following(connection: Connection, schema: str) -> Following:
     )
 
 
-def save_following(connection: Connection, schema: str, platform: str, found: Following) -> None:
-    """Write what is to be remembered of following, in place of what was."""
+def save_look(connection: Connection, schema: str, platform: str, seen: Seen, pending: Pending | None) -> None:
+    """Write what a look has found; what is held back stays, for it may have been said meanwhile."""
+    values = {"seen": json.dumps(_encoded(seen)), "pending": json.dumps(_encoded(pending)) if pending else None}
+    _save(connection, schema, platform, values)
+
+
+def save_pin(connection: Connection, schema: str, platform: str, pin: Pin | None, resumed_at: datetime | None) -> None:
+    """Write what is held back, or since when the rule counts again."""
+    held = {"pin": _encoded(pin), "resumed_at": _text(resumed_at)}
+    _save(connection, schema, platform, {"pin": json.dumps(held) if pin or resumed_at else None})
+
+
+def _save(connection: Connection, schema: str, platform: str, values: Mapping[str, str | None]) -> None:
     bound = bind(connection, schema)
-    held = {"pin": _encoded(found.pin), "resumed_at": _text(found.resumed_at)}
-    values = {
-        "seen": json.dumps(_encoded(found.seen)) if found.seen else None,
-        "pending": json.dumps(_encoded(found.pending)) if found.pending else None,
-        "pin": json.dumps(held) if found.pin or found.resumed_at else None,
-    }
     if bound.execute(update(following).values(**values)).rowcount == 0:
         bound.execute(insert(following).values(platform=platform, **values))
 

@@ -46,6 +46,7 @@ class ReleaseSource(Protocol):
     @property
     def label(self) -> str:
         """The place in words, without any secret."""
+        ...
 
     def look(self, rule: ReleaseRule | None) -> Sequence[Candidate]:
         """Return what a rule takes, or everything; in about one request.
@@ -54,6 +55,7 @@ class ReleaseSource(Protocol):
             StoreError: the place does not exist, or refuses.
             TransientError: it is out of reach now.
         """
+        ...
 
     def describe(self, candidate: Candidate) -> Published:
         """Return what is known of a release.
@@ -62,6 +64,7 @@ class ReleaseSource(Protocol):
             StoreError: it is damaged, or cannot be built.
             TransientError: the place is out of reach now.
         """
+        ...
 
     def fetch(self, published: Published, folder: Path) -> Path:
         """Write the release file into a folder and return its path; it is what its description says.
@@ -70,6 +73,7 @@ class ReleaseSource(Protocol):
             StoreError: it is absent or damaged.
             TransientError: the place is out of reach now.
         """
+        ...
 
 
 def newest(candidates: Iterable[Candidate], rule: ReleaseRule) -> Candidate | None:

@@ -24,11 +24,11 @@ from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.plan import make_plan
 from datasurface.runtime.platform import RunningPlatform, open_platform
 from datasurface.runtime.releases.base import Candidate, ReleaseSource, newest
-from datasurface.runtime.releases.memory import Known, Mark, is_newer, read_known, remember, with_pending
+from datasurface.runtime.releases.memory import Known, Mark, is_newer, read_known, remember_look, with_pending
 from datasurface.runtime.releases.opening import address_in, source_of_platform
 from datasurface.runtime.security import keep_access
 from datasurface.secrets.masking import masked
-from datasurface.store.following import Following, Origin, Seen
+from datasurface.store.following import Origin, Seen
 
 __all__ = ["Followed", "follow_once"]
 
@@ -145,11 +145,13 @@ class _Look:
         except DataSurfaceError as error:
             if not self._ref:
                 return self._unreachable(error)
+            if self._wanted is not None and read_known(self._running).active == self._wanted:
+                return self._ended("current", pending=False, active=self._wanted)  # another follower was faster
             return self._ended("pending", f"{error.message} ({error.hint})" if error.hint else error.message)
 
     def _selected(self, candidate: Candidate, published: Published | None) -> None:
         """Remember what the rule selects, as far as it is known."""
-        self._ref = candidate.label
+        self._ref = published.label if published else candidate.label
         before = self._known.following.seen
         digest = published.digest if published else None
         self._wanted = digest
@@ -170,7 +172,7 @@ class _Look:
         with tempfile.TemporaryDirectory(prefix="datasurface-release-") as drafts:
             released = read_released(source.fetch(published, Path(drafts)))
             applied = self._apply(released, published)
-        return self._ended("applied", pending=False, done=applied.done)
+        return self._ended("applied", pending=False, active=released.digest, done=applied.done)
 
     def _held_back(self, published: Published) -> str:
         """Return why a release does not become active although the rule selects it; empty if nothing holds it."""
@@ -249,7 +251,7 @@ class _Look:
         before = self._known.following
         kept = before.seen or self._seen
         seen = dataclasses.replace(kept, at=self._now, rule=self._seen.rule, store=self._seen.store, error=reason)
-        remember(self._running, dataclasses.replace(before, seen=seen))
+        remember_look(self._running, seen, before.pending)
         return Followed(
             platform=self._spec.name,
             state="unreachable",
@@ -259,27 +261,24 @@ class _Look:
         )
 
     def _ended(
-        self, state: str, reason: str = "", *, pending: bool = True, done: tuple[Operation, ...] = ()
+        self,
+        state: str,
+        reason: str = "",
+        *,
+        pending: bool = True,
+        active: str | None = None,
+        done: tuple[Operation, ...] = (),
     ) -> Followed:
         reason = masked(reason)
         before = self._known.following
         waits = with_pending(before, self._wanted, self._ref, reason, self._now) if pending else None
-        moved = state == "applied"
-        remember(
-            self._running,
-            Following(
-                seen=self._seen,
-                pending=waits,
-                pin=None if moved else before.pin,
-                resumed_at=None if moved else before.resumed_at,
-            ),
-        )
+        remember_look(self._running, self._seen, waits)
         return Followed(
             platform=self._spec.name,
             state=state,
             ref=self._ref,
             wanted=self._wanted,
-            active=self._wanted if moved else self._known.active,
+            active=active or self._known.active,
             reason=reason,
             done=tuple([operation.sentence() for operation in done]),
         )

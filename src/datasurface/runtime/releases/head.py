@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -95,19 +96,30 @@ class _Repository:
         if program is None:
             return None
         found = cls(program, folder)
-        return found if found.ask("rev-parse", "--is-inside-work-tree") == "true" and found.commit("HEAD") else None
+        done = found.run("rev-parse", "--is-inside-work-tree")
+        if "dubious ownership" in done.stderr:
+            raise ConfigurationError(
+                f"git refuses the repository of {folder}, which is another user's",
+                hint=f"git config --global --add safe.directory {folder}",
+            )
+        return found if done.stdout.strip() == "true" and found.commit("HEAD") else None
 
     def ask(self, *arguments: str) -> str:
         """Return what git prints; empty if it refuses."""
-        done = subprocess.run(  # noqa: S603 - arguments are ours, or refs that git could have
+        done = self.run(*arguments)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run git; it asks nothing and speaks English."""
+        return subprocess.run(  # noqa: S603 - arguments are ours, or refs that git could have
             [self._program, "-C", str(self._folder), *arguments],
+            env={**os.environ, "LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             check=False,
         )
-        return done.stdout.strip() if done.returncode == 0 else ""
 
     def commit(self, name: str) -> str:
         """Return the commit that a name means; empty if there is no such name."""

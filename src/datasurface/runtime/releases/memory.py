@@ -14,13 +14,16 @@ from datasurface.store.following import (
     Following,
     Origin,
     Pending,
+    Pin,
+    Seen,
     activation_of,
     read_following,
-    save_following,
+    save_look,
+    save_pin,
 )
 from datasurface.store.releases import activated_at, active_digest
 
-__all__ = ["Known", "Mark", "is_newer", "read_known", "remember", "with_pending"]
+__all__ = ["Known", "Mark", "is_newer", "read_known", "remember_look", "remember_pin", "with_pending"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +59,19 @@ def read_known(running: RunningPlatform) -> Known:
         )
 
 
-def remember(running: RunningPlatform, following: Following) -> None:
+def remember_look(running: RunningPlatform, seen: Seen, pending: Pending | None) -> None:
     """Write what a look has found, if the platform has tables by now."""
     if running.is_enrolled():
         with running.reading() as connection:
-            save_following(connection, running.schema, running.name, following)
+            save_look(connection, running.schema, running.name, seen, pending)
             connection.commit()
+
+
+def remember_pin(running: RunningPlatform, pin: Pin | None, *, resumed_at: datetime | None = None) -> None:
+    """Write what is held back, or since when the rule counts again."""
+    with running.reading() as connection:
+        save_pin(connection, running.schema, running.name, pin, resumed_at)
+        connection.commit()
 
 
 def with_pending(before: Following, digest: str | None, ref: str, reason: str, now: datetime) -> Pending:

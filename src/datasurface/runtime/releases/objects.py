@@ -33,21 +33,27 @@ class Objects(Protocol):
     @property
     def label(self) -> str:
         """The place in words."""
+        ...
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys that begin with `prefix`, sorted."""
+        ...
 
     def read(self, key: str) -> bytes | None:
         """Return the content; None if there is none."""
+        ...
 
     def save(self, key: str, path: Path) -> bool:
         """Write the content into a file; return False if there is none."""
+        ...
 
     def create(self, key: str, content: bytes | Path) -> bool:
         """Write content under a key that is free, whole or not at all; return False if it is taken."""
+        ...
 
     def replace(self, key: str, content: bytes | Path) -> None:
         """Write content in place of what is damaged there, whole or not at all."""
+        ...
 
 
 def place_of(ecosystem: str, environment: str | None) -> str:

@@ -19,7 +19,7 @@ from datasurface.release.system import with_system
 from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.plan import Plan, make_plan
 from datasurface.runtime.platform import RunningPlatform
-from datasurface.runtime.releases.memory import Known, read_known, remember
+from datasurface.runtime.releases.memory import Known, read_known, remember_pin
 from datasurface.runtime.security import keep_access
 from datasurface.store.following import Activation, Origin, Pin, activations_of
 from datasurface.store.ledger import BatchState
@@ -114,7 +114,7 @@ def roll_back(
         left_origin=left,
         left_at=before.activated_at or now,
     )
-    remember(running, dataclasses.replace(before.following, pin=pin, resumed_at=None))
+    remember_pin(running, pin)
     try:
         applied = apply_plan(
             running,
@@ -126,18 +126,18 @@ def roll_back(
             told=told,
         )
     except BaseException:
-        remember(running, before.following)
+        remember_pin(running, before.following.pin, resumed_at=before.following.resumed_at)
         raise
     keep_access(running, way.target.spec)
     if not applied.active:
-        remember(running, before.following)
+        remember_pin(running, before.following.pin, resumed_at=before.following.resumed_at)
     return applied
 
 
 def unpin(running: RunningPlatform) -> Pin | None:
     """Let the rule count again whatever is active; return what was held back, None if nothing was by a rollback."""
     following = read_known(running).following
-    remember(running, dataclasses.replace(following, pin=None, resumed_at=datetime.now(UTC)))
+    remember_pin(running, None, resumed_at=datetime.now(UTC))
     return following.pin
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from datasurface.errors import MissingExtraError, StoreError, TransientError
 
@@ -113,8 +113,9 @@ class S3Objects:
         return str(self._call("s3:PutObject", put, answers=_TAKEN | _MEANWHILE))
 
     def _present(self, action: str, call: Callable[[], _T]) -> _T | None:
-        found = self._call(action, call, answers=_ABSENT)
-        return None if isinstance(found, str) and found in _ABSENT else found
+        found: Any = self._call(action, call, answers=_ABSENT)
+        absent = isinstance(found, str) and found in _ABSENT
+        return None if absent else cast("_T", found)
 
     def _call(self, action: str, call: Callable[[], Any], *, answers: frozenset[str] = frozenset()) -> Any:
         """Return what a call returns, or the code of an error that is an answer.
