@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from datasurface import Airflow, AwsSecrets, Egress, PostgresDatabase, TaskKind, Tls
+from datasurface import Airflow, Aws, AwsIdentity, AwsSecrets, Egress, PostgresDatabase, TaskKind, Tls
+from datasurface.deploy.aws_names import aws_names
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.kubernetes.config import LARGEST
 from datasurface.deploy.kubernetes.target import TARGET
@@ -25,6 +26,7 @@ _COMPONENT = {
     "logGroomerSidecar.resources": dict,
     "logGroomerSidecar.retentionDays": int,
     "resources": dict,
+    "serviceAccount.annotations": dict,
     "serviceAccount.automountServiceAccountToken": bool,
     "serviceAccount.name": str,
 }
@@ -32,7 +34,15 @@ _STARTS = {"startupProbe.failureThreshold": int, "startupProbe.periodSeconds": i
 _BUDGET = {"podDisruptionBudget.enabled": bool, "podDisruptionBudget.config": dict}
 _JOB = {"resources": dict, "serviceAccount.automountServiceAccountToken": bool}
 _DISK = {"persistence.enabled": bool, "persistence.size": str}
-_INTERFACE = {**_BUDGET, **_STARTS, **_JOB, "serviceAccount.name": str, "allowPodLogReading": bool, "replicas": int}
+_INTERFACE = {
+    **_BUDGET,
+    **_STARTS,
+    **_JOB,
+    "serviceAccount.annotations": dict,
+    "serviceAccount.name": str,
+    "allowPodLogReading": bool,
+    "replicas": int,
+}
 
 
 def _under(name: str, keys: Mapping[str, type]) -> dict[str, type]:
@@ -189,3 +199,21 @@ def test_secrets_of_processes_are_a_file_where_no_cloud_has_them() -> None:
     (mount,) = [mount for mount in values["volumeMounts"] if mount["name"] == volume["name"]]
     assert path.startswith(f"{mount['mountPath']}/")
     assert not [volume for volume in _values(deployable())["volumes"] if "secret" in volume]
+
+
+def test_on_aws_logs_go_to_the_bucket_and_accounts_have_the_role() -> None:
+    merge = PostgresDatabase("merge_db", host="10.8.0.9", database="merge", credential="merge_admin", tls=Tls.REQUIRE)
+    settings = dataclasses.replace(SETTINGS, api_server=None, airflow_database=None, release_store=None)
+    aws = Aws(account="123456789012", region="eu-central-1", identity=AwsIdentity.IRSA)
+    target = deployable(Airflow(), settings, aws, stores=[AwsSecrets()], merge=merge)
+    values = _values(target)
+    for path, value in _leaves(values):
+        assert isinstance(value, _KEYS[path]), path
+    names = aws_names(target)
+    assert values["config"]["logging"]["remote_base_log_folder"] == f"s3://{names.bucket('logs')}/airflow"
+    role = {"eks.amazonaws.com/role-arn": names.role_arn(names.role("airflow"))}
+    components = ("apiServer", "dagProcessor", "scheduler", "triggerer", "workers")
+    assert [values[name]["serviceAccount"]["annotations"] for name in components] == [role] * 5
+    by_pod = dataclasses.replace(aws, identity=AwsIdentity.POD_IDENTITY)
+    by_pods = deployable(Airflow(), settings, by_pod, stores=[AwsSecrets()], merge=merge)
+    assert "annotations" not in _values(by_pods)["scheduler"]["serviceAccount"]

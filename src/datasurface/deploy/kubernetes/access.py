@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datasurface.deploy.aws_names import aws_names
 from datasurface.deploy.kubernetes.cluster import Cluster
 from datasurface.deploy.kubernetes.objects import named
 from datasurface.deploy.names import dns_label
@@ -16,8 +17,6 @@ __all__ = ["AIRFLOW_ACCOUNTS", "accounts", "namespaces", "rights"]
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("audit", "enforce", "warn")}
-_PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"))
-
 AIRFLOW_ACCOUNTS = ("airflow-scheduler", "airflow-triggerer", "airflow-worker")
 """The service accounts of Airflow's components that handle the pods of tasks, as the chart's values name them."""
 
@@ -65,8 +64,8 @@ def _role(cluster: Cluster, platform: PlatformSpec, kind: SystemJob | JobSpec) -
         account = identity.account or (aws.account if aws is not None else None)
         role = identity.role if identity.role.startswith("arn:") else account and identity.arn(account=account)
     elif aws is not None:
-        partition = next((end for start, end in _PARTITIONS if aws.region.startswith(start)), "aws")
-        role = f"arn:{partition}:iam::{aws.account}:role/{account_of(platform, kind)}"
+        names = aws_names(cluster.deployable)
+        role = names.role_arn(names.job_role(platform, kind))
     if not role or (aws is not None and aws.identity is AwsIdentity.POD_IDENTITY):
         return {}
     return {"eks.amazonaws.com/role-arn": role}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+from datasurface.deploy.aws_names import aws_names
 from datasurface.deploy.base import GeneratedFile
 from datasurface.deploy.kubernetes.cluster import Cluster
 from datasurface.deploy.kubernetes.config import dag_sources
@@ -19,7 +20,7 @@ from datasurface.deploy.pod_secrets import uses_files
 from datasurface.model.airflow import Airflow
 from datasurface.model.effective import duration
 from datasurface.model.secret_stores import AwsSecrets, kind_of_store
-from datasurface.model.vocabulary import TaskKind
+from datasurface.model.vocabulary import AwsIdentity, TaskKind
 
 __all__ = ["AIRFLOW_SECRETS", "CONNECTIONS", "airflow_values", "reads_connections"]
 
@@ -166,25 +167,25 @@ def _components(cluster: Cluster, airflow: Airflow) -> Document:
             "logGroomerSidecar": groomer,
             "podDisruptionBudget": budget,
             "resources": own["scheduler"],
-            "serviceAccount": {"name": "airflow-scheduler"},
+            "serviceAccount": _account(cluster, "scheduler"),
             "startupProbe": patient,
         },
         "triggerer": {
             "logGroomerSidecar": groomer,
             "persistence": {"enabled": True, "size": "5Gi"},
             "resources": own["triggerer"],
-            "serviceAccount": {"name": "airflow-triggerer"},
+            "serviceAccount": _account(cluster, "triggerer"),
         },
         "dagProcessor": {
             "enabled": True,
             "logGroomerSidecar": groomer,
             "resources": own["DAG processor"],
-            "serviceAccount": {**_tokenless(), "name": "airflow-dag-processor"},
+            "serviceAccount": {**_tokenless(), **_account(cluster, "dag-processor")},
         },
         "workers": {
             "persistence": {"enabled": in_pods, "size": "20Gi"},
             "resources": _worker(cluster),
-            "serviceAccount": {"name": "airflow-worker"},
+            "serviceAccount": _account(cluster, "worker"),
         },
         "migrateDatabaseJob": {
             "applyCustomEnv": False,
@@ -209,7 +210,7 @@ def _components(cluster: Cluster, airflow: Airflow) -> Document:
         "podDisruptionBudget": budget,
         "replicas": needs["api server"].count,
         "resources": own["api server"],
-        "serviceAccount": {"name": f"airflow-{interface_name}", **(_tokenless() if in_pods else {})},
+        "serviceAccount": {**_account(cluster, interface_name), **(_tokenless() if in_pods else {})},
         "startupProbe": patient,
     }
     if _is_two(airflow):
@@ -221,6 +222,22 @@ def _components(cluster: Cluster, airflow: Airflow) -> Document:
 
 def _days(history: str | None) -> int:
     return max(1, (duration(history or "90 days") or timedelta(days=90)).days)
+
+
+def _account(cluster: Cluster, component: str) -> Document:
+    """Return a component's service account; on AWS with the role of Airflow, where pods take roles on by accounts."""
+    found: Document = {"name": f"airflow-{component}"}
+    if cluster.aws is not None and cluster.aws.identity is AwsIdentity.IRSA:
+        names = aws_names(cluster.deployable)
+        found["annotations"] = {"eks.amazonaws.com/role-arn": names.role_arn(names.role("airflow"))}
+    return found
+
+
+def _logs(cluster: Cluster) -> str | None:
+    """Return where logs of tasks go: as the model says, else on AWS the bucket for logs, else Airflow's volumes."""
+    if cluster.settings.airflow_logs is not None or cluster.aws is None:
+        return cluster.settings.airflow_logs
+    return f"s3://{aws_names(cluster.deployable).bucket('logs')}/airflow"
 
 
 def _tokenless() -> Document:
@@ -253,8 +270,8 @@ def _config(cluster: Cluster, airflow: Airflow) -> Document:
     }
     if not _is_two(airflow):
         found["dag_processor"] = {"refresh_interval": _LOOK}
-    if cluster.settings.airflow_logs is not None:
-        found["logging"] = {"remote_logging": "True", "remote_base_log_folder": cluster.settings.airflow_logs}
+    if (logs := _logs(cluster)) is not None:
+        found["logging"] = {"remote_logging": "True", "remote_base_log_folder": logs}
     if backend := _backend(cluster, airflow):
         found["secrets"] = backend
     return found

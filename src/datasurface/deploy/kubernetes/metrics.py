@@ -37,7 +37,7 @@ def _server(cluster: Cluster, platform: PlatformSpec, asking: str) -> list[Docum
     name = dns_label(platform.ecosystem, platform.environment, platform.name, "metrics", limit=52)
     labels = {**job_labels(platform, SystemJob.RETENTION), "datasurface.io/job": "metrics"}
     chosen = {key: labels[key] for key in ("datasurface.io/job", "datasurface.io/platform")}
-    template = {"metadata": {"labels": labels, "annotations": _REASONS}, "spec": _pod(cluster, platform, name)}
+    template = {"metadata": {"labels": labels, "annotations": _REASONS}, "spec": _pod(cluster, platform)}
     from_prometheus = {
         "from": [{"namespaceSelector": {"matchLabels": {_NAMESPACE: asking}}}],
         "ports": [{"port": PORT, "protocol": "TCP"}],
@@ -53,7 +53,6 @@ def _server(cluster: Cluster, platform: PlatformSpec, asking: str) -> list[Docum
     }
     where = cluster.namespace
     found = [
-        named("v1", "ServiceAccount", name, where, automountServiceAccountToken=False),
         named("apps/v1", "Deployment", name, where, annotations=_REASONS, spec=deployment),
         named("v1", "Service", name, where, labels=labels, spec={"selector": chosen, "ports": ports}),
         named("networking.k8s.io/v1", "NetworkPolicy", name, where, spec=ingress),
@@ -64,8 +63,11 @@ def _server(cluster: Cluster, platform: PlatformSpec, asking: str) -> list[Docum
     return found
 
 
-def _pod(cluster: Cluster, platform: PlatformSpec, account: str) -> Document:
-    """Return the pod: that of a job which logs in as the platform and needs nothing else, but one that goes on."""
+def _pod(cluster: Cluster, platform: PlatformSpec) -> Document:
+    """Return the pod: that of a job which logs in as the platform and needs nothing else, but one that goes on.
+
+    So it has that job's service account, too, and on AWS its role.
+    """
     arguments = ["metrics", "--port", str(PORT), "--address", "0.0.0.0"]  # noqa: S104 - a network policy says who asks
     pod = job_pod(platform, SystemJob.RETENTION, cluster.settings, arguments=arguments, need=_NEED)
     probe = {"tcpSocket": {"port": "metrics"}, "periodSeconds": 20, "failureThreshold": 3}
@@ -76,4 +78,4 @@ def _pod(cluster: Cluster, platform: PlatformSpec, account: str) -> Document:
         "livenessProbe": {**probe, "initialDelaySeconds": 60},
         "readinessProbe": {**probe, "initialDelaySeconds": 5},
     }
-    return {**pod, "containers": [container], "restartPolicy": "Always", "serviceAccountName": account}
+    return {**pod, "containers": [container], "restartPolicy": "Always"}
