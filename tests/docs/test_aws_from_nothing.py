@@ -48,6 +48,13 @@ def test_the_model_passes_and_its_files_are_written_once(folder: Path):
     assert "as generated" in said("datasurface deploy aws -e prod -o deploy/aws --check", folder)
 
 
+def test_the_files_for_kubernetes_and_the_checks_beforehand_take_the_same_model(folder: Path):
+    said("datasurface deploy kubernetes -e prod -o deploy/kubernetes", folder)
+    policies = (folder / "deploy/kubernetes/30-network.yaml").read_text()
+    assert "10.64.0.0/16" in policies
+    assert "0 fail" in said("datasurface preflight aws -e prod --offline", folder)
+
+
 def test_a_file_that_was_changed_by_hand_is_seen(folder: Path):
     said("datasurface deploy aws -e prod -o changed", folder)
     (folder / "changed/data.json").write_text("{}")
@@ -65,7 +72,16 @@ def test_the_teardown_plan_is_printed_as_text_and_document(folder: Path):
     ]
     assert f"1. {document['steps'][0]['title']}" in text
     assert f"together ${document['month']:,.2f} a month" in text
-    assert {"what", "name", "why", "month", "by_gb", "commands"} == set(document["remains"][0])
+    page = (
+        (ROOT / "docs/reference/json.md").read_text().partition("## deploy aws --teardown-plan")[2].partition("## ")[0]
+    )
+    for place, printed in (
+        ("document", document),
+        ("`steps`", document["steps"][0]),
+        ("`remains`", document["remains"][0]),
+    ):
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {place} |")]
+        assert set(re.findall(r"`(\w+)`", row.split("|")[2])) == set(printed)
 
 
 def test_without_folder_or_plan_the_command_says_what_it_takes(folder: Path):
