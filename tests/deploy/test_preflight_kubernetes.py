@@ -250,3 +250,13 @@ def test_a_login_that_is_not_valid_is_told(cluster: FakeCluster, tmp_path: Path)
     (result,) = _run(deployable(), tmp_path)["cluster.reached"]
     assert result.outcome.remedy == "log in to the cluster again"
     assert MERGE.name in {platform.container.name for platform in deployable().platforms}
+
+
+def test_what_is_too_large_for_a_copy_in_an_annotation_is_told() -> None:
+    def size(streams: int) -> str:
+        (result,) = _run(deployable(Airflow(), ALONE, streams=streams))["objects.sizes"]
+        assert result.verdict is Verdict.PASS
+        return result.outcome.why
+
+    assert "--server-side" not in size(0)
+    assert "--server-side" in size(200)

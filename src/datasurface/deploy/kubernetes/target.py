@@ -76,7 +76,7 @@ def _manifests(cluster: Cluster) -> Iterator[GeneratedFile]:
 
 
 def _kustomization(paths: list[str]) -> GeneratedFile:
-    """Return the file by which `kubectl apply -k` applies all of them."""
+    """Return the file by which `kubectl apply --server-side -k` applies all of them."""
     content: Document = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",

@@ -20,6 +20,8 @@ _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?")
 _CRON_JOB = 52
 _STORED = 1_500_000
 """Bytes of an object that etcd takes by default."""
+_ANNOTATED = 200_000
+"""Bytes beyond which `kubectl apply` without --server-side may find no room for its copy: annotations hold 256 KiB."""
 _MANY = 5_000
 _SHARED_DISKS = re.compile(r"nfs|efs|azurefile|cephfs|glusterfs", re.IGNORECASE)
 
@@ -60,7 +62,8 @@ def _sizes(subject: Subject) -> Iterator[Outcome]:
                 about=name,
             )
     if subject.objects and largest <= _STORED:
-        yield passed(f"the largest object has {largest:,} bytes")
+        how = ": apply it with --server-side" if largest > _ANNOTATED else ""
+        yield passed(f"the largest object has {largest:,} bytes{how}")
     if len(subject.objects) > _MANY:
         yield warned(
             f"{len(subject.objects):,} objects are many for one namespace",
