@@ -100,7 +100,7 @@ class Check(Generic[T]):
     look: Callable[[T], Iterable[Outcome]]
     needs: Needs = Needs.NOTHING
     after: str = ""
-    seconds: float = 20
+    seconds: float = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

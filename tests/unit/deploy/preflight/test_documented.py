@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datasurface.deploy.preflight.check import Check
+from datasurface.deploy.preflight.check import Check, Needs
 from datasurface.deploy.preflight.reference import reference
 from datasurface.deploy.preflight.target import installed_preflights, preflight_of
 from preflight_bench import CHECKS
@@ -39,6 +39,13 @@ def test_checks_are_named_and_told(target: str) -> None:
     assert all(name.startswith(f"{target}.") for name in names)
     assert all(check.title and check.looks_at and check.fails for check in checks)
     assert all(check.after in {"", *names} for check in checks)
+
+
+def test_all_of_it_ends_within_half_a_minute_even_if_nobody_answers() -> None:
+    def until(name: str) -> float:
+        return CHECKS[name].seconds + (until(CHECKS[name].after) if CHECKS[name].after else 0)
+
+    assert max(until(check.id) for check in CHECKS.values() if check.needs is Needs.CREDENTIALS) <= 30
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.id)

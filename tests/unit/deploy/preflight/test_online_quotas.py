@@ -9,6 +9,7 @@ import pytest
 from aws_stubs import Stubs
 from datasurface.deploy.aws.preflight.clients import Clients
 from datasurface.deploy.aws.preflight.online.quotas import QUOTAS
+from datasurface.deploy.aws.preflight.subject import PlannedStack
 from preflight_bench import REGION, fails, passes, resource, subject, warns
 
 GROUP = resource("EKS::Nodegroup", InstanceTypes=["m5.4xlarge"], ScalingConfig={"MaxSize": 3})
@@ -104,8 +105,11 @@ def test_gateways_are_counted_by_zone(cloud: Clients) -> None:
 def test_stacks_that_are_there_are_counted_among_what_is_used(cloud: Clients) -> None:
     body = '{"Resources": {"It": {"Type": "AWS::SNS::Topic"}}}'
     cloud.client("cloudformation").create_stack(StackName="ds-acme-prod", TemplateBody=body)
-    stubs = quota(Stubs(), "L-F678F1CE", 0)
-    assert "nothing" in passes("aws.quotas.vpcs", subject({"It": ONE["vpcs"]}, clients=Clients(REGION, stubs)))
+    assert "nothing" in passes("aws.quotas.vpcs", subject({"It": ONE["vpcs"]}, clients=Clients(REGION, Stubs())))
+    document = {"Resources": {"It": ONE["vpcs"]}}
+    names = ("ds-acme-prod", "ds-acme-prod-more")
+    both = [PlannedStack(name=name, path=f"{name}.json", document=document) for name in names]
+    assert "1 VPCs used, 1 added" in passes("aws.quotas.vpcs", subject(stacks=both, clients=cloud))
 
 
 @pytest.mark.usefixtures("cloud")

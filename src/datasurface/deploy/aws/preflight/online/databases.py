@@ -128,6 +128,5 @@ CHECKS: tuple[Check[AwsSubject], ...] = (
         look=_answers,
         needs=Needs.CREDENTIALS,
         after=ACCOUNT,
-        seconds=25,
     ),
 )

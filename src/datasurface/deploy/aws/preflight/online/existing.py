@@ -39,8 +39,8 @@ def own_resources(subject: AwsSubject) -> set[str]:
     def ask() -> set[str]:
         found = set()
         for name in existing_stacks(subject):
-            answer = subject.aws.find("cloudformation", "describe_stack_resources", {"ValidationError"}, StackName=name)
-            found |= {str(each.get("PhysicalResourceId", "")) for each in (answer or {}).get("StackResources", [])}
+            held = subject.aws.pages("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=name)
+            found |= {str(each.get("PhysicalResourceId", "")) for each in held}
         return found
 
     return subject.once("resources", ask)

@@ -72,6 +72,7 @@ CHECKS: tuple[Check[AwsSubject], ...] = (
         remedy="aws sso login, or AWS_PROFILE",
         look=_login,
         needs=Needs.CREDENTIALS,
+        seconds=8,
     ),
     Check(
         id=ACCOUNT,
@@ -82,6 +83,7 @@ CHECKS: tuple[Check[AwsSubject], ...] = (
         look=_account,
         needs=Needs.CREDENTIALS,
         after=LOGIN,
+        seconds=4,
     ),
     Check(
         id="aws.identity.region",

@@ -197,7 +197,6 @@ CHECKS: tuple[Check[AwsSubject], ...] = (
         look=_create,
         needs=Needs.CREDENTIALS,
         after=ACCOUNT,
-        seconds=25,
     ),
     Check(
         id="aws.permissions.roles",
@@ -208,6 +207,5 @@ CHECKS: tuple[Check[AwsSubject], ...] = (
         look=_roles,
         needs=Needs.CREDENTIALS,
         after=ACCOUNT,
-        seconds=25,
     ),
 )

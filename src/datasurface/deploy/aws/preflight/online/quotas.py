@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,8 +47,8 @@ class Quota:
 
     def look(self, subject: AwsSubject) -> Iterator[Outcome]:
         """Compare what is used and what would be added with the quota."""
-        added = self.added(subject)
-        if not added or _exists(subject):
+        added = self.added(_not_made(subject)) if self.added(subject) else 0
+        if not added:
             return
         limit, source = self._limit(subject)
         used = self.used(subject)
@@ -79,15 +80,18 @@ class Quota:
         return self.usual, "AWS's default"
 
 
-def _exists(subject: AwsSubject) -> bool:
-    """Tell whether the stacks are there already, so that what they hold is counted among what is used."""
+def _not_made(subject: AwsSubject) -> AwsSubject:
+    """Return the same with those stacks only that are not there: what the others hold is among what is used."""
     try:
         states = existing_stacks(subject)
     except DataSurfaceError:
-        return False
-    return any(
-        state.endswith("_COMPLETE") and not state.startswith(("ROLLBACK", "DELETE")) for state in states.values()
-    )
+        return subject
+    there = {
+        name
+        for name, state in states.items()
+        if state.endswith("_COMPLETE") and not state.startswith(("ROLLBACK", "DELETE"))
+    }
+    return dataclasses.replace(subject, stacks=tuple(stack for stack in subject.stacks if stack.name not in there))
 
 
 def _number(*types: str) -> Callable[[AwsSubject], float]:

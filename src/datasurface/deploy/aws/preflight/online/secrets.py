@@ -60,17 +60,24 @@ def _judged(secret: NeededSecret, text: str) -> Outcome:
             return passed(f"{secret.name} is a token", about=secret.credential.name)
         values = None
     if not isinstance(values, dict):
-        return failed(f"{secret.name} is no JSON object", f"write it as {{{form}}}", about=secret.credential.name)
+        return failed(f"{secret.name} is no JSON object", _rewrite(secret, form), about=secret.credential.name)
     remember([value for value in values.values() if isinstance(value, str)])
     empty = [key for key in wanted if not (values.get(key) or values.get(_ALSO.get(key, "")))]
     if empty:
         keys = ", ".join(empty)
         return failed(
             f"{secret.name} has no {keys}; its keys are {', '.join(sorted(map(str, values)))}",
-            f"write it as {{{form}}}",
+            _rewrite(secret, form),
             about=secret.credential.name,
         )
     return passed(f"{secret.name} has {', '.join(wanted)}", about=secret.credential.name)
+
+
+def _rewrite(secret: NeededSecret, form: str) -> str:
+    return (
+        f"aws secretsmanager put-secret-value --secret-id {secret.name} --secret-string file://FILE, the file with "
+        f"{{{form}}}; then delete the file"
+    )
 
 
 def _command(secret: NeededSecret) -> str:
@@ -91,6 +98,5 @@ CHECKS: tuple[Check[AwsSubject], ...] = (
         look=_present,
         needs=Needs.CREDENTIALS,
         after=ACCOUNT,
-        seconds=25,
     ),
 )
