@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ import psycopg
 import pytest
 
 from command_line import Project, Running, project
-from datasurface.release.platform_file import platform_file
+from datasurface.release.needs import SystemJob
+from datasurface.release.platform_file import platform_file, read_platform_file
 from datasurface.runtime.folder import read_folder
+from datasurface.runtime.progress import NullProgress
+from datasurface.runtime.system_jobs import SystemResult, run_system
+from datasurface.runtime.task import run_streams
+from datasurface.runtime.verdict import Verdict, verdict_of
 
 NOWHERE = 'PostgresDatabase("gone", host="127.0.0.1", port=1, database="nothing")'
-FILE = "../yellow.json"
 
 
 @pytest.fixture
@@ -39,6 +44,26 @@ def job(shop: Project, *arguments: str, code: int) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(line)
     assert told["exit"] == code
     return told
+
+
+def ran(shop: Project, stream: str) -> tuple[str, Verdict]:
+    """Run one batch in this process, and return its state and what a scheduler makes of it."""
+    platform = read_platform_file(shop.folder / "yellow.json")
+    (report,) = run_streams(
+        platform, [stream], shop.folder, shop.environ, progress=NullProgress(), stop=threading.Event()
+    )
+    return report.state, verdict_of(report)
+
+
+def system(shop: Project, kind: SystemJob) -> SystemResult:
+    """Do a job of the system in this process."""
+    return run_system(kind, read_platform_file(shop.folder / "yellow.json"), shop.folder, shop.environ)
+
+
+def ask(uri: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(uri, autocommit=True) as connection:
+        found = connection.execute(statement.encode())
+        return found.fetchall() if found.description else []
 
 
 def states(told: dict[str, Any]) -> dict[str, tuple[str, int]]:
@@ -65,10 +90,8 @@ def test_exit_codes_tell_a_scheduler_what_to_make_of_it(shop: Project) -> None:
         "error": None,
     }
     assert states(job(shop, "crm", code=99)) == {"crm": ("idle", 99)}
-    shop.rows(21)
-    job(shop, "crm", "--idle-exit", "0", code=0)
-    assert states(job(shop, "crm", "--idle-exit", "0", code=0) | {"exit": 0}) == {"crm": ("idle", 99)}
-    assert states(job(shop, "none", code=75)) == {"none": ("absent", 75)}
+    assert states(job(shop, "crm", "--idle-exit", "0", code=0)) == {"crm": ("idle", 99)}
+    assert ran(shop, "none") == ("absent", Verdict.AGAIN)
     assert "name streams" in shop.run("job", "--platform-file", "yellow.json", code=2).stderr
     assert "cannot be read" in shop.run("job", "crm", "--platform-file", "no.json", code=2).stderr
 
@@ -77,8 +100,8 @@ def test_a_first_load_of_no_rows_is_a_change(shop: Project) -> None:
     shop.rows(0)
     shop.run("apply", "--yes")
     described(shop)
-    assert states(job(shop, "crm", code=0)) == {"crm": ("idle", 0)}
-    assert states(job(shop, "crm", code=99)) == {"crm": ("idle", 99)}
+    assert ran(shop, "crm") == ("idle", Verdict.CHANGED)
+    assert ran(shop, "crm") == ("idle", Verdict.NOTHING)
 
 
 def test_several_streams_share_a_process_and_one_that_fails_stops_no_other(shop: Project) -> None:
@@ -97,27 +120,27 @@ def test_a_merge_database_out_of_reach_is_tried_again(shop: Project) -> None:
     assert "DS-303" in told["error"]
     assert "127.0.0.1" in told["error"]
     assert "streams" not in told
-    job(shop, "--system", "retention", code=75)
 
 
 def test_a_stop_ends_the_batch_that_runs_and_begins_no_other_and_a_kill_leaves_nothing_to_repair(shop: Project) -> None:
     shop.postgres_source()
-    shop.query("CREATE TABLE orders (id bigint PRIMARY KEY, name varchar(40))", "shop")
-    shop.query("INSERT INTO orders SELECT i, 'n' FROM generate_series(1, 5) i", "shop")
+    source = shop.uri("shop")
+    ask(source, "CREATE TABLE orders (id bigint PRIMARY KEY, name varchar(40))")
+    ask(source, "INSERT INTO orders SELECT i, 'n' FROM generate_series(1, 5) i")
     shop.model('[store("crm", source=SHOP), store("wms", source=SHOP)]')
     shop.run("apply", "--yes")
     described(shop)
     command = ("job", "crm", "wms", "--platform-file", "yellow.json")
-    with psycopg.connect(shop.uri("shop")) as locked:
+    with psycopg.connect(source) as locked:
         locked.execute(b"LOCK TABLE orders")
         with shop.running(*command) as killed:
-            _until_reading(shop, killed)
+            _until_reading(source, killed)
             killed.signal(signal.SIGKILL)
             killed.code()
-    with psycopg.connect(shop.uri("shop")) as locked:
+    with psycopg.connect(source) as locked:
         locked.execute(b"LOCK TABLE orders")
         with shop.running(*command) as stopped:
-            _until_reading(shop, stopped)
+            _until_reading(source, stopped)
             stopped.signal(signal.SIGTERM)
             stopped.until("stopping when the batches that run have ended")
             locked.rollback()
@@ -128,32 +151,33 @@ def test_a_stop_ends_the_batch_that_runs_and_begins_no_other_and_a_kill_leaves_n
     assert shop.query("SELECT count(*) FROM reports_all.crm_orders") == [(5,)]
 
 
-def _until_reading(shop: Project, running: Running) -> None:
+def _until_reading(source: str, running: Running) -> None:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND wait_event_type = 'Lock'"
-    running.wait_for(lambda: shop.query(waiting) == [(1,)], what="it reads")
+    running.wait_for(lambda: ask(source, waiting) == [(1,)], what="it reads")
 
 
 def test_jobs_of_the_system(shop: Project) -> None:
     shop.run("apply", "--yes")
     described(shop)
-    job(shop, "crm", code=0)
-    proved = job(shop, "--system", "audit", code=0)
-    assert (proved["system"], proved["result"]["ok"], proved["error"]) == ("audit", True, None)
-    shop.query("UPDATE ds_yellow.\"crm.orders\" SET name = 'false' WHERE id = 7")
+    assert ran(shop, "crm") == ("merged", Verdict.CHANGED)
+    proved = system(shop, SystemJob.AUDIT)
+    assert (proved.verdict, proved.told["ok"], proved.error) == (Verdict.CHANGED, True, "")
+    uri = shop.uri()
+    ask(uri, "UPDATE ds_yellow.\"crm.orders\" SET name = 'false' WHERE id = 7")
     wrong = job(shop, "--system", "audit", code=1)
-    assert wrong["error"] == "crm orders: 1 keys wrong"
-    assert job(shop, "--system", "security", code=99)["result"] == {"done": [], "waiting": [], "unsafe": []}
-    shop.query('REVOKE SELECT ON reports_all.crm_orders FROM "ds.acme.yellow.r.reports.all"')
-    assert job(shop, "--system", "security", code=0)["result"]["done"]
-    assert job(shop, "--system", "retention", code=99)["result"] == {
-        "batches": 0,
-        "audits": 0,
-        "access_changes": 0,
-        "code_logs": 0,
-    }
-    job(shop, "crm", code=0)
-    shop.query("UPDATE ds_yellow.ledger SET finished_at = now() - interval '500 days' WHERE batch_id = 1")
-    assert job(shop, "--system", "retention", code=0)["result"]["batches"] == 1
+    assert (wrong["system"], wrong["error"]) == ("audit", "crm orders: 1 keys wrong")
+    assert wrong["result"]["ok"] is False
+    same = system(shop, SystemJob.SECURITY)
+    assert (same.verdict, same.told) == (Verdict.NOTHING, {"done": [], "waiting": [], "unsafe": []})
+    ask(uri, 'REVOKE SELECT ON reports_all.crm_orders FROM "ds.acme.yellow.r.reports.all"')
+    synced = system(shop, SystemJob.SECURITY)
+    assert (synced.verdict, bool(synced.told["done"])) == (Verdict.CHANGED, True)
+    kept = system(shop, SystemJob.RETENTION)
+    assert (kept.verdict, set(kept.told.values())) == (Verdict.NOTHING, {0})
+    assert ran(shop, "crm") == ("merged", Verdict.CHANGED)
+    ask(uri, "UPDATE ds_yellow.ledger SET finished_at = now() - interval '500 days' WHERE batch_id = 1")
+    forgotten = system(shop, SystemJob.RETENTION)
+    assert (forgotten.verdict, forgotten.told["batches"]) == (Verdict.CHANGED, 1)
 
 
 def test_the_ledger_remembers_the_memory_of_the_whole_process_tree(shop: Project) -> None:
@@ -172,10 +196,11 @@ def test_the_ledger_remembers_the_memory_of_the_whole_process_tree(shop: Project
     shop.run("apply", "--yes")
     described(shop)
     job(shop, "crm", "sizes", code=0)
-    (small,) = shop.json("history", "crm")["batches"]
-    (big,) = shop.json("history", "sizes")["batches"]
-    assert 30_000_000 < small["memory"] < 200_000_000
-    assert small["memory"] + 150_000_000 < big["memory"] < small["memory"] + 500_000_000
+    (batch,) = shop.json("history", "sizes")["batches"]
+    ((small,),) = shop.query("SELECT memory FROM ds_yellow.ledger WHERE stream = 'crm'")
+    big = batch["memory"]
+    assert 30_000_000 < small < 200_000_000
+    assert small + 150_000_000 < big < small + 500_000_000
     learned = json.loads(shop.run("deploy", "learn").stdout)["yellow"]
-    assert learned["sizes"]["memory"] == big["memory"]
+    assert learned["sizes"]["memory"] == big
     assert (learned["sizes"]["batches"], learned["sizes"]["seconds"] > 0.5) == (1, True)
