@@ -10,6 +10,8 @@ import pytest
 
 from datasurface.cli.app import VERBS
 from datasurface.databases.base import capability_map
+from datasurface.deploy.base import target
+from datasurface.deploy.compile import deployable_of
 from datasurface.govern.check import check
 from datasurface.model.load import load
 from pages import ROOT, anchors, blocks, links
@@ -27,6 +29,20 @@ def test_the_readmes_model_passes_and_deploys_one_stream(tmp_path: Path) -> None
     assert report.findings == (), report.to_text()
     assert report.to_json()["streams"] == 1
     assert load(ROOT / "examples" / "first-model").digest == ecosystem.digest
+
+
+def test_the_readmes_environment_passes_and_deploys_to_all_three(tmp_path: Path) -> None:
+    model, _, environment = [block.text for block in blocks(_README) if block.kind == "python"]
+    environment = environment.replace("sha256:…", "sha256:" + "0" * 64).strip()
+    bound = model.replace("    zones=[", f"    environments=[{environment}],\n    zones=[")
+    (tmp_path / "eco.py").write_text(bound, encoding="utf-8")
+    deployable, report = deployable_of(tmp_path, "prod", {})
+    assert [found.to_text() for found in report.findings] == []
+    assert deployable is not None
+    made = {name: {file.path for file in target(name).files(deployable)} for name in ("airflow", "aws", "kubernetes")}
+    assert "acme-prod-yellow.py" in made["airflow"]
+    assert {"network.json", "cluster.json"} <= made["aws"]
+    assert {"30-network.yaml", "values-airflow.yaml", "image/Dockerfile"} <= made["kubernetes"]
 
 
 def test_the_readmes_commands_exist() -> None:
