@@ -53,6 +53,7 @@ def test_all_that_a_batch_needs_is_looked_at(two_databases: tuple[str, str], tmp
     assert f"database {target.rpartition('/')[2].partition('?')[0]}" in found["PostgresDatabase 'dst': server"].detail
     assert found["PostgresDatabase 'src': tables"].detail == "1 table as the model says"
     assert "no TLS" in found["PostgresDatabase 'src': TLS"].detail
+    assert " at 127.0.0.1:" in found["PostgresDatabase 'dst': server"].detail
     assert found["platform yellow: release"].verdict is Verdict.PASS
     password = secrets["DATASURFACE_SRC_PASSWORD"]
     assert not any(password in check.detail + check.remedy for check in found.values())

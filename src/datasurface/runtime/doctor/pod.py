@@ -24,7 +24,7 @@ from datasurface.secrets.keyring import Keyring
 __all__ = ["examine_pod"]
 
 _SECONDS = 30.0
-_IDENTITY = text("SELECT inet_server_addr()::text, inet_server_port(), current_database(), session_user, version()")
+_IDENTITY = text("SELECT host(inet_server_addr()), inet_server_port(), current_database(), session_user, version()")
 
 
 def examine_pod(
@@ -102,7 +102,9 @@ def _stream(running: RunningPlatform, platform: PlatformSpec, name: str, environ
     except DataSurfaceError as error:
         yield failed(f"stream {name}", error)
         return
-    yield from _secrets(credentials_of(platform, job), platform, running.logins.secrets)
+    seen = system_credentials(platform, SystemJob.RETENTION)
+    wanted = [credential for credential in credentials_of(platform, job) if credential not in seen]
+    yield from _secrets(wanted, platform, running.logins.secrets)
     if job.transformer is None and not isinstance(job.source, EmbeddedPostgres):
         yield from _source(running, job, environ)
 
