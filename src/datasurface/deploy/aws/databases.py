@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from troposphere import GetAtt, Join, Ref, Sub, Tags, ec2, rds, route53, secretsmanager
+from troposphere import GetAtt, Ref, Sub, Tags, ec2, rds, route53, secretsmanager
 
 from datasurface.deploy.aws.endpoints import nowhere
 from datasurface.deploy.aws.foundation import add_log_group
 from datasurface.deploy.aws.ground import Database, Ground
 from datasurface.deploy.aws.roles import add_role, service_trust
-from datasurface.deploy.aws.subnets import database_subnets, node_subnets, vpc_id
+from datasurface.deploy.aws.rotation import UNSAFE, add_rotation
+from datasurface.deploy.aws.subnets import database_subnets, vpc_id
 from datasurface.deploy.aws.template import CAPABILITY_EXPAND, Stack, StackBuilder, title_of
-from datasurface.model.aws import AwsNetwork
 from datasurface.model.secret_names import aws_name
 
 __all__ = ["ADMIN", "databases", "instances_of"]
@@ -26,7 +26,6 @@ __all__ = ["ADMIN", "databases", "instances_of"]
 ADMIN = "ds_admin"
 """The user that administers a cluster that is made."""
 _HOSTED_ROTATION = "AWS::SecretsManager-2024-09-16"
-_UNSAFE_IN_URLS = "/@\"'\\ %:?#[]"
 _RECORD_SECONDS = "60"
 _HTTPS = 443
 
@@ -98,7 +97,7 @@ def _add(stack: StackBuilder, database: Database, subnets: rds.DBSubnetGroup) ->
     )
     for index in range(instances_of(stack.ground, database)):
         _add_instance(stack, f"Database{title}Instance{index}", cluster, made.instance)
-    _add_rotation(stack, database, secret, cluster)
+    add_rotation(stack, database, secret, cluster)
     stack.tell(f"Database{title}Endpoint", GetAtt(cluster, "Endpoint.Address"), f"the writer of {container.name}")
     stack.tell(f"Database{title}Group", Ref(group), f"the security group of {container.name}")
 
@@ -151,7 +150,7 @@ def _add_secret(stack: StackBuilder, database: Database) -> secretsmanager.Secre
                 SecretStringTemplate=json.dumps({"username": ADMIN}),
                 GenerateStringKey="password",
                 PasswordLength=48,
-                ExcludeCharacters=_UNSAFE_IN_URLS,
+                ExcludeCharacters=UNSAFE,
             ),
         )
     )
@@ -173,84 +172,6 @@ def _add_instance(stack: StackBuilder, title: str, cluster: rds.DBCluster, insta
             MonitoringRoleArn=GetAtt("MonitoringRole", "Arn"),
         )
     )
-
-
-def _add_rotation(
-    stack: StackBuilder,
-    database: Database,
-    secret: secretsmanager.Secret,
-    cluster: rds.DBCluster,
-) -> None:
-    """Add AWS's own function that gives the administrator a new password, and what it may reach: this database."""
-    port, title = database.container.port, title_of(database.container.name)
-    log_group = f"/aws/lambda/{stack.ground.names.rotation(database.container.name)}"
-    logs = add_log_group(stack, f"RotationLogs{title}", log_group)
-    group = stack.add(
-        ec2.SecurityGroup(
-            f"RotationGroup{title}",
-            VpcId=vpc_id(stack),
-            GroupDescription="the function that rotates the password of the administrator",
-            SecurityGroupEgress=[
-                ec2.SecurityGroupRule(
-                    IpProtocol="tcp",
-                    FromPort=_HTTPS,
-                    ToPort=_HTTPS,
-                    CidrIp=_where_secrets_are(stack.ground),
-                    Description="to Secrets Manager",
-                ),
-                ec2.SecurityGroupRule(
-                    IpProtocol="tcp",
-                    FromPort=port,
-                    ToPort=port,
-                    DestinationSecurityGroupId=Ref(f"DatabaseGroup{title}"),
-                    Description="to the database",
-                ),
-            ],
-        )
-    )
-    stack.add(
-        ec2.SecurityGroupIngress(
-            f"RotationIntoDatabase{title}",
-            GroupId=Ref(f"DatabaseGroup{title}"),
-            IpProtocol="tcp",
-            FromPort=port,
-            ToPort=port,
-            SourceSecurityGroupId=Ref(group),
-            Description="rotation of the administrator's password",
-        )
-    )
-    attached = stack.add(
-        secretsmanager.SecretTargetAttachment(
-            f"DatabaseSecretTarget{title}",
-            SecretId=Ref(secret),
-            TargetId=Ref(cluster),
-            TargetType="AWS::RDS::DBCluster",
-        )
-    )
-    stack.add(
-        secretsmanager.RotationSchedule(
-            f"DatabaseSecretRotation{title}",
-            DependsOn=[attached.title, f"Database{title}Instance0", logs.title],
-            SecretId=Ref(secret),
-            RotateImmediatelyOnUpdate=False,
-            RotationRules=secretsmanager.RotationRules(AutomaticallyAfterDays=database.made.rotate_days),
-            HostedRotationLambda=secretsmanager.HostedRotationLambda(
-                RotationType="PostgreSQLSingleUser",
-                RotationLambdaName=stack.ground.names.rotation(database.container.name),
-                ExcludeCharacters=_UNSAFE_IN_URLS,
-                KmsKeyArn=stack.told("SecretsKey"),
-                VpcSecurityGroupIds=Ref(group),
-                VpcSubnetIds=Join(",", node_subnets(stack)),
-            ),
-        )
-    )
-
-
-def _where_secrets_are(ground: Ground) -> str:
-    """Return where Secrets Manager is: inside of the network, or anywhere if it has no endpoint of ours."""
-    network = ground.settings.network
-    own = isinstance(network, AwsNetwork) or network.endpoints
-    return network.cidr if own else "0.0.0.0/0"
 
 
 def _add_hosts(stack: StackBuilder) -> None:

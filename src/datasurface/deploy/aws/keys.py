@@ -67,8 +67,10 @@ def _policy(stack: StackBuilder, name: str) -> dict[str, object]:
         of_groups = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}
         service = {"Service": f"logs.{names.region}.amazonaws.com"}
         statements.append(statement("LogGroups", use, "*", principal=service, condition=of_groups))
-        senders = {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
-        own = {"StringEquals": {"aws:SourceAccount": names.account}}
         sending = ["kms:Decrypt", "kms:GenerateDataKey*"]
-        statements.append(statement("Alarms", sending, "*", principal=senders, condition=own))
+        own = {"StringEquals": {"aws:SourceAccount": names.account}}
+        alarms, rules = {"Service": "cloudwatch.amazonaws.com"}, {"Service": "events.amazonaws.com"}
+        statements.append(statement("Alarms", sending, "*", principal=alarms, condition=own))
+        # EventBridge tells a key nothing about where it comes from: with a condition, its messages would be lost.
+        statements.append(statement("Rules", sending, "*", principal=rules))
     return document(*statements)
