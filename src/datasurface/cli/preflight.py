@@ -13,7 +13,7 @@ from datasurface.cli.plan import show_errors
 from datasurface.cli.session import Session, json_option, model_options, print_json
 from datasurface.cli.tables import print_table
 from datasurface.deploy.compile import deployable_of
-from datasurface.deploy.preflight.check import Result, Verdict
+from datasurface.deploy.preflight.check import Outcome, Result, Verdict
 from datasurface.deploy.preflight.run import run_checks
 from datasurface.deploy.preflight.target import chosen_checks, installed_preflights, preflight_of
 from datasurface.govern.report import Report
@@ -107,15 +107,22 @@ def _document(target: str, release: str | None, found: Sequence[Result], *, ok: 
 
 
 def _print(found: Sequence[Result], *, with_passed: bool) -> None:
-    shown = [result for result in found if with_passed or result.outcome.told or result.verdict is not Verdict.PASS]
+    shown = [result for result in found if with_passed or _is_worth_a_row(result.outcome)]
     if shown:
         print_table(("", "check", "found", "remedy"), [_row(result) for result in shown])
     for result in shown:
         if result.outcome.document is not None:
             click.echo(f"{result.id}:")
             click.echo(json.dumps(result.outcome.document, indent=2))
+    waiting = Counter(result.outcome.waits_for for result in found if result.outcome.waits_for)
+    if waiting and not with_passed:
+        click.echo(f"{waiting.total()} checks were left out: they come after {' and '.join(sorted(waiting))}")
     counts = Counter(result.verdict for result in found)
     click.echo(", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict))
+
+
+def _is_worth_a_row(found: Outcome) -> bool:
+    return found.told or (found.verdict is not Verdict.PASS and not found.waits_for)
 
 
 def _row(result: Result) -> tuple[str, str, str, str]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from datasurface.cli.preflight import _print
-from datasurface.deploy.preflight.check import Outcome, Result, failed, passed, told, warned
+from datasurface.deploy.preflight.check import Outcome, Result, Verdict, failed, passed, told, warned
 
 POLICY: dict[str, object] = {"Version": "2012-10-17", "Statement": []}
 
@@ -30,6 +30,20 @@ def test_what_passes_is_left_out_but_for_what_is_told(capsys: pytest.CaptureFixt
     assert "aws.d" not in printed
     assert printed.index("it lacks two actions") < printed.index("it: look") < printed.index("about USD 5")
     assert printed.rstrip().endswith("1 fail, 1 warn, 0 skipped, 2 pass")
+
+
+def test_what_waits_for_another_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A login that has expired is one failure, not sixty rows."""
+    why = "aws.identity.login has to pass first"
+    waiting = Outcome(verdict=Verdict.SKIPPED, why=why, waits_for="aws.identity.login")
+    found = (of("aws.identity.login", failed("no login", "log in")), of("aws.a", waiting), of("aws.b", waiting))
+    _print(found, with_passed=False)
+    printed = capsys.readouterr().out
+    assert "aws.a" not in printed
+    assert "2 checks were left out: they come after aws.identity.login" in printed
+    assert "1 fail, 0 warn, 2 skipped, 0 pass" in printed
+    _print(found, with_passed=True)
+    assert "aws.a" in capsys.readouterr().out
 
 
 def test_what_passes_is_shown_if_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,7 @@ class Outcome:
         about: Which thing, where a check looks at several.
         document: What the remedy needs besides, such as a policy.
         told: Whether it is told even if it passed, such as what something costs.
+        waits_for: The check that has to pass first, if that is why nothing was looked at.
     """
 
     verdict: Verdict
@@ -74,6 +75,7 @@ class Outcome:
     about: str = ""
     document: Mapping[str, object] | None = None
     told: bool = False
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from datasurface.deploy.preflight.check import (
     Verdict,
     failed,
     passed,
-    skipped,
     warned,
 )
 from datasurface.errors import DataSurfaceError
@@ -63,7 +62,8 @@ def _at_once(checks: Sequence[Check[T]], subject: T, broken: set[str]) -> list[R
     started: list[_Look[T]] = []
     for check in checks:
         if check.after in broken:
-            found += _results(check, [skipped(f"{check.after} has to pass first")])
+            why = f"{check.after} has to pass first"
+            found += _results(check, [Outcome(verdict=Verdict.SKIPPED, why=why, waits_for=check.after)])
         else:
             started.append(_Look.start(check, subject))
     for look in started:
