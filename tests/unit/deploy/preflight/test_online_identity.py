@@ -8,7 +8,7 @@ import pytest
 
 from aws_stubs import Stubs
 from datasurface.deploy.aws.preflight.clients import AwsReader, Clients, action_of
-from datasurface.deploy.aws.preflight.online.permissions import OPERATING
+from datasurface.deploy.aws.preflight.online.permissions import OPERATING, _about
 from datasurface.deploy.preflight.check import UnseenError
 from datasurface.errors import SecretError, TransientError
 from preflight_bench import ACCOUNT, REGION, aws, fails, passes, resource, skips, subject, warns
@@ -120,6 +120,25 @@ def test_the_smallest_policy_that_adds_what_is_missing() -> None:
         ],
     }
     stubs.all_used()
+
+
+@pytest.mark.parametrize(
+    ("action", "about"),
+    [
+        ("iam:PassRole", "role"),
+        ("iam:ListRolePolicies", "role"),
+        ("iam:ListRoles", ""),
+        ("iam:CreateServiceLinkedRole", ""),
+        ("iam:CreatePolicyVersion", "policy"),
+        ("iam:ListPolicies", ""),
+        ("s3:PutBucketPolicy", "bucket"),
+        ("s3:ListAllMyBuckets", ""),
+        ("s3:PutObject", ""),
+        ("eks:CreateCluster", ""),
+    ],
+)
+def test_what_an_action_is_about(action: str, about: str) -> None:
+    assert _about(action) == about
 
 
 def test_actions_are_asked_for_in_batches() -> None:

@@ -43,24 +43,26 @@ def needed_actions(subject: AwsSubject) -> tuple[str, ...]:
 
 
 def _groups(subject: AwsSubject, actions: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
-    """Return actions by the resources that they are about: roles and buckets by their names, all others on `*`."""
-    roles = tuple(_arns(subject, "AWS::IAM::Role", "RoleName", "iam::{account}:role/{name}"))
-    buckets = tuple(_arns(subject, "AWS::S3::Bucket", "BucketName", "s3:::{name}"))
+    """Return actions by what they are about: roles, policies and buckets by their names, all others on `*`."""
+    named = {
+        "role": tuple(_arns(subject, "AWS::IAM::Role", "RoleName", "iam::{account}:role/{name}")),
+        "policy": tuple(_arns(subject, "AWS::IAM::ManagedPolicy", "ManagedPolicyName", "iam::{account}:policy/{name}")),
+        "bucket": tuple(_arns(subject, "AWS::S3::Bucket", "BucketName", "s3:::{name}")),
+    }
     found: dict[tuple[str, ...], list[str]] = {}
     for action in actions:
-        where: tuple[str, ...] = ("*",)
-        if (
-            roles
-            and action.startswith("iam:")
-            and "Role" in action
-            and "Service" not in action
-            and "List" not in action
-        ):
-            where = roles
-        elif buckets and action.startswith("s3:") and "ListAll" not in action:
-            where = buckets
-        found.setdefault(where, []).append(action)
+        found.setdefault(named.get(_about(action), ()) or ("*",), []).append(action)
     return found
+
+
+def _about(action: str) -> str:
+    """Return what kind of named resource an action is about; empty for none."""
+    service, _, name = action.partition(":")
+    if service == "s3" and "ListAll" not in name and "Object" not in name:
+        return "bucket"
+    if service != "iam" or name in {"ListRoles", "ListPolicies", "CreateServiceLinkedRole"}:
+        return ""
+    return "role" if "Role" in name else "policy" if "Policy" in name and "Simulate" not in name else ""
 
 
 def _arns(subject: AwsSubject, type_: str, name: str, form: str) -> list[str]:
