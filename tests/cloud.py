@@ -54,6 +54,7 @@ class Gate(ThreadingHTTPServer):
         self.behind = behind
         self.faults: list[Callable[[str], Answer | None]] = []
         self.calls: list[str] = []
+        self.asked: list[str] = []
 
     @property
     def url(self) -> str:
@@ -83,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         gate.calls.append(operation)
+        if operation == "GetSecretValue":
+            gate.asked.append(str(json.loads(body)["SecretId"]))
         answer = next((found for fault in gate.faults if (found := fault(operation))), None)
         if answer is not None:
             self._send(answer[0], json.dumps(answer[1]).encode())

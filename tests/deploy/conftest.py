@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cloud import Gate, gate_to, moto_server
 from servers import Server, embedded_server
 
 
@@ -14,3 +15,10 @@ def one_server() -> Iterator[Server]:
     """A PostgreSQL server for sources, merge databases and Airflow's metadata; these tests run on one version only."""
     with embedded_server() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Gate]:
+    """AWS's stand-in, behind a gate that knows what was asked for."""
+    with moto_server() as port, gate_to(port) as gate:
+        yield gate
