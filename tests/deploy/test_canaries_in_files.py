@@ -9,6 +9,7 @@ import pytest
 
 import aws_models
 from canaries import Canaries
+from datasurface import Monitoring
 from datasurface.deploy.base import Deployable, target, target_names
 from datasurface.release.needs import SystemJob, credentials_of, issued_credentials, system_credentials
 from deploy import kubernetes_model
@@ -17,6 +18,7 @@ DEPLOYED = {
     "airflow": kubernetes_model.deployable,
     "aws": lambda: aws_models.deployable(aws_models.model(aws_models.aws())),
     "kubernetes": kubernetes_model.deployable,
+    "monitoring": lambda: kubernetes_model.deployable(Monitoring()),
 }
 
 
