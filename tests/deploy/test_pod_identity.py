@@ -27,13 +27,16 @@ from servers import Server
 pytestmark = pytest.mark.slow
 
 DAGS = "acme.prod.yellow."
+HERE = "Egress(['127.0.0.1/32'])"
 
 
 @pytest.fixture(scope="module")
 def model(one_server: Server, aws: Gate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     with deployed(one_server, tmp_path_factory.mktemp("model")) as made:
         image = "registry.example/datasurface@sha256:" + "a" * 64
-        deployments = f"[Airflow(), Kubernetes(image={image!r})]"
+        places = ", ".join(f"{each}={HERE}" for each in ("airflow_database", "api_server", "secret_store"))
+        egress = f"egress={{'shop_db': {HERE}, 'merge': {HERE}}}, {places}"
+        deployments = f"[Airflow(), Kubernetes(image={image!r}, {egress})]"
         made.write(secrets=f"[AwsSecrets(region={REGION!r})]", deployments=deployments)
         for name, login in made.logins.items():
             put(aws, aws_name("datasurface", "acme", "prod", name), login, made.canaries[name])
