@@ -61,6 +61,7 @@ def model(
     deployments: Sequence[Deployment] = (),
     platform: YellowPlatform | None = None,
     priority: Priority = Priority.MEDIUM,
+    releases: str | None = None,
 ) -> Ecosystem:
     """Return a model whose workspace `reports` consumes everything, with an environment `prod`."""
     sinks = [f"{each.name}.{dataset.name}" for each in stores for dataset in each.datasets]
@@ -73,7 +74,15 @@ def model(
         owner=GitHubRepository("acme/model"),
         platforms=[yellow],
         zones=[GovernanceZone("usa", teams=[team])],
-        environments=[Environment("prod", platforms=[yellow], deployments=deployments)],
+        environments=[
+            Environment(
+                "prod",
+                platforms=[yellow],
+                deployments=deployments,
+                releases=releases,
+                release_store="/releases" if releases is not None else None,
+            )
+        ],
     )
 
 

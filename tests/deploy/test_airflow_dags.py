@@ -68,7 +68,7 @@ def _whole(settings: Airflow) -> Deployable:
     ]
     transformers = [derived("sums", ["crm.orders", "erp.orders"]), derived("more", ["sums_out.rows"])]
     learned: Mapping[str, Learned] = {f"s{number}": Learned(seconds=1) for number in range(3)}
-    ecosystem = model(stores, transformers=transformers, deployments=[settings, CLUSTER])
+    ecosystem = model(stores, transformers=transformers, deployments=[settings, CLUSTER], releases="v*")
     return deployable(ecosystem, learned)
 
 

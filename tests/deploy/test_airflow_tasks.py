@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psutil
@@ -89,6 +93,77 @@ _CASES: dict[str, dict[str, Any]] = {
 }
 
 
+_LAST = json.dumps({"error": None, "streams": [{"stream": "alone", "state": "failed", "error": "no table"}]})
+_PODS: dict[str, dict[str, Any]] = {
+    name: {"dag": ALONE, "number": number, "ended": ended}
+    for name, number, ended in (
+        ("changed", 1, {"exit_code": 0, "message": "{}"}),
+        ("idle", 1, {"exit_code": 99, "message": "{}"}),
+        ("idle again", 2, {"exit_code": 99, "message": "{}"}),
+        ("failed", 1, {"exit_code": 1, "message": f"much\n{_LAST}\n", "reason": "Error"}),
+        ("transient", 1, {"exit_code": 75, "message": '{"error": "the database is away"}', "reason": "Error"}),
+        ("terminated", 1, {"exit_code": 143, "message": "x", "reason": "Error"}),
+        ("too much memory", 1, {"exit_code": 137, "reason": "OOMKilled"}),
+    )
+}
+
+
+class _NotFound(BaseHTTPRequestHandler):
+    """Knows no pod."""
+
+    def _answer(self) -> None:
+        self.send_response(404)
+        self.end_headers()
+
+    do_GET = do_PATCH = do_DELETE = do_POST = _answer  # noqa: N815 - as HTTP has them
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        pass
+
+
+@contextmanager
+def _gone() -> Iterator[str]:
+    """Serve the API of a cluster whose pods have gone already: how a job ended is known all the same."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _NotFound) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def _cluster(url: str) -> str:
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    return json.dumps({"conn_type": "kubernetes", "extra": {"kube_config": json.dumps(config)}})
+
+
+@LINES
+def test_what_ended_a_container_becomes_a_state(tmp_path: Path, line: int) -> None:
+    settings = Airflow(version="3" if line == 3 else "2.11", kubernetes_connection="cluster")
+    found = deployable(model([store("alone")], deployments=[settings, CLUSTER]))
+    file = deployed(tmp_path / "dags", found) / "acme-prod-yellow.py"
+    with _gone() as url:
+        told = run_program(line, "execute.py", str(file), json.dumps(_PODS), AIRFLOW_CONN_CLUSTER=_cluster(url))
+    assert {name: (each["raised"], each["message"]) for name, each in told.items()} == {
+        "changed": (None, None),
+        "idle": ("AirflowSkipException", "nothing to do: nothing has changed"),
+        "idle again": (None, None),
+        "failed": ("AirflowFailException", "alone: no table"),
+        "transient": ("AirflowException", "the database is away"),
+        "terminated": (
+            "AirflowException",
+            "the job was killed by SIGTERM; its batch is finished or redone by the next run",
+        ),
+        "too much memory": (
+            "AirflowFailException",
+            "the job needs more memory than its limit: raise memory= of its hint",
+        ),
+    }
+
+
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Any]:
     """Return how all cases ended, executed once for each Airflow."""
@@ -106,7 +181,9 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Any]:
             folder="/model",
         )
         stores = [store("crm"), store("erp"), store("alone")]
-        ecosystem = model(stores, transformers=[derived("sums", ["crm.orders"])], deployments=[settings, CLUSTER])
+        ecosystem = model(
+            stores, transformers=[derived("sums", ["crm.orders"])], deployments=[settings, CLUSTER], releases="v*"
+        )
         file = deployed(folder / "dags", deployable(ecosystem)) / "acme-prod-yellow.py"
         connection = json.dumps({"conn_type": "generic", "login": "ann", "password": SECRET})
         return run_program(

@@ -85,7 +85,16 @@ def every_kind_of_job(stores: list[StoreChoice]) -> Ecosystem:
         owner=GitHubRepository("acme/model"),
         platforms=[yellow],
         zones=[GovernanceZone("usa", teams=[team])],
-        environments=[Environment("prod", platforms=[yellow], secrets=stores, deployments=settings)],
+        environments=[
+            Environment(
+                "prod",
+                platforms=[yellow],
+                secrets=stores,
+                deployments=settings,
+                releases="v*",
+                release_store="s3://acme-releases/prod",
+            )
+        ],
     )
 
 

@@ -18,8 +18,19 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 OBJECT = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """A longer name of Kubernetes (RFC 1123), such as a Secret's."""
 
+_DURATION = re.compile(r"\s*[1-9]\d{0,8}\s*(second|minute|hour|day|week|month|year)s?\s*")
+_CONNECTION = re.compile(r"[\w.-]{1,200}", re.ASCII)
+
 _TAKEN: Mapping[tuple[str, str], tuple[re.Pattern[str], str]] = {
     ("Airflow", "version"): (re.compile(r"3(\.\d{1,2}){0,2}|2\.11(\.\d{1,2})?"), '"3", or "2.11"'),
+    **{
+        ("Airflow", name): (_DURATION, 'a number and a unit, such as "6 hours"')
+        for name in ("timeout", "retry_delay", "longest_delay", "look_again", "history")
+    },
+    **{
+        ("Airflow", name): (_CONNECTION, "the id of an Airflow connection: letters, digits, dots, dashes, underscores")
+        for name in ("connections", "metadata", "failures", "kubernetes_connection")
+    },
     ("Kubernetes", "image"): (
         re.compile(r"[a-z0-9][\w./:-]{0,200}@sha256:[0-9a-f]{64}"),
         "an image by its digest: registry.example/datasurface@sha256:…",

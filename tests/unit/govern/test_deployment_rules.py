@@ -40,6 +40,11 @@ def _codes(*deployments: Deployment) -> list[str]:
     [
         Airflow(version="2.10"),
         Airflow(version="4"),
+        Airflow(timeout="long"),
+        Airflow(retry_delay="0 seconds"),
+        Airflow(look_again="daily"),
+        Airflow(history="90"),
+        Airflow(failures="my hook"),
         Kubernetes(image="registry.example/datasurface:latest"),
         Kubernetes(image=_IMAGE, namespace="Data"),
         Kubernetes(image=_IMAGE, namespace="d" * 64),

@@ -291,7 +291,8 @@ class Housekeeping(Process):
         }[self.commands]
         code, last = self.run([sys.executable, "-m", "airflow", *arguments], self._environment())
         if code != 0:
-            raise AirflowFailException(f"airflow {' '.join(arguments[:2])} ended with {code}: {last}")
+            known = f"; its database is found by the connection {_INDEX['metadata']}, which a task of Airflow 3 needs"
+            raise AirflowFailException(f"airflow {' '.join(arguments[:2])} ended with {code}: {last}{known}")
 
     def _environment(self) -> dict[str, str]:
         """Return Airflow's own environment, with its database: by a connection, for tasks of Airflow 3 see none."""

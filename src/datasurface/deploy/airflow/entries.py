@@ -65,7 +65,8 @@ class Entries:
         learned = self._deployable.learned.get(platform.name, {})
         tasks = tasks_of(platform, self._settings, learned)
         found = {group_dag_id(platform, task): self._streams(platform, task) for task in tasks}
-        found |= {system_dag_id(platform, kind): self._system(platform, kind) for kind in SystemJob}
+        kinds = [kind for kind in SystemJob if kind is not SystemJob.APPLY or platform.follows is not None]
+        found |= {system_dag_id(platform, kind): self._system(platform, kind) for kind in kinds}
         found |= dict(self._housekeeping(platform))
         return dict(sorted(found.items()))
 

@@ -39,7 +39,7 @@ def _small(settings: Airflow = PROCESS, **more: Any) -> Deployable:
         store("hook", External()),
     ]
     transformers = [derived("sums", ["crm.orders", "erp.orders"]), derived("daily", ["sums_out.rows"], "1 day")]
-    ecosystem = model(stores, transformers=transformers, deployments=[settings, CLUSTER], **more)
+    ecosystem = model(stores, transformers=transformers, deployments=[settings, CLUSTER], **{"releases": "v*", **more})
     return deployable(ecosystem)
 
 
@@ -85,6 +85,12 @@ def test_transformers_hear_of_a_new_release_and_of_new_logins() -> None:
     assert [name for name, outlets in emits.items() if "ds-platform" in outlets] == ["ds-apply", "ds-security"]
     assert emits["crm"] == ["crm"]
     assert emits["ds-audit"] == []
+
+
+def test_nothing_looks_for_releases_that_no_rule_selects() -> None:
+    found = _dags(_small(releases=None))
+    assert "acme.prod.yellow.ds-apply" not in found
+    assert "acme.prod.yellow.ds-security" in found
 
 
 def test_priorities_and_pools_come_from_the_model() -> None:
