@@ -56,6 +56,8 @@ class Shop:
         self.source, self.merge = source, merge
         self.rule, self.store = rule, store or str(folder / "store")
         self.environ: Mapping[str, str] = environ(source=source, merge=merge)
+        self.secrets = folder / "secrets"
+        self.secrets.mkdir(mode=0o700)
         self.minutes = 0
         self.write()
         self.git("init", "--quiet", "--initial-branch=main")

@@ -78,6 +78,8 @@ def test_the_merge_database_is_lost_without_a_backup(shop: Shop):
     shop.run()
     shop.sql("UPDATE orders SET name = 'changed' WHERE id = 1")
     shop.run()
+    shop.environ = {**shop.environ, "DATASURFACE_SECRETS": str(shop.secrets)}
+    take(shop, Block("console", "$ datasurface security sync -e prod\n", 1))
     _lose(shop.merge)
     take(shop, section("disaster-recovery.md", "The merge database is lost, and there is no backup"))
     assert shop.seen() == shop.held()

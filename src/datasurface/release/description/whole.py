@@ -8,6 +8,7 @@ from datasurface.model.infrastructure import Container, Vendor
 from datasurface.model.ownership import Repository
 from datasurface.model.platform import Environment, Platform, YellowPlatform
 from datasurface.model.policy import Policy
+from datasurface.model.release_address import parse_address
 from datasurface.model.secret_stores import store_label
 from datasurface.release.bind import Binding, binding_of, replaced
 from datasurface.release.description.base import Described, Fact
@@ -115,6 +116,16 @@ def _vendor(vendor: Vendor) -> Described:
     return Described(kind="vendor", name=vendor.name, reference=vendor.name, noun=vendor, facts=facts)
 
 
+def _store(environment: Environment) -> str | None:
+    """Return where releases come from, as far as it can be understood."""
+    if environment.release_store is None:
+        return None
+    try:
+        return str(parse_address(environment.release_store))
+    except ValueError:
+        return None
+
+
 def _environment(environment: Environment) -> Described:
     return Described(
         kind="environment",
@@ -124,6 +135,7 @@ def _environment(environment: Environment) -> Described:
         facts={
             "production": Fact(environment.production),
             "releases": Fact(environment.releases),
+            "release_store": Fact(_store(environment)),
             "containers": Fact(tuple([f"{name}={c.name}" for name, c in environment.containers.items()])),
             "platforms": Fact(tuple([p.name for p in environment.platforms])),
         },
