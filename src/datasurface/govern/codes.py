@@ -150,6 +150,7 @@ _RELEASES = {
     "DS-L002": CodeInfo(_E, "a release store that cannot be"),
     "DS-L003": CodeInfo(_I, "releases that nothing follows"),
     "DS-L004": CodeInfo(_E, "a place that pods of a cluster could not reach"),
+    "DS-L005": CodeInfo(_E, "a deployment to AWS that does not fit the model"),
 }
 _SUPPORT = {
     "DS-S002": CodeInfo(_E, "a consumer replica: not supported yet"),

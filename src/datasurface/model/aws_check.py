@@ -9,7 +9,11 @@ from datasurface.model.aws import AuroraCluster, AwsExistingNetwork, AwsNetwork,
 from datasurface.model.deployment import Aws
 from datasurface.model.vocabulary import AwsEgress
 
-__all__ = ["aws_problems"]
+__all__ = ["aws_problems", "host_problem", "private_domain"]
+
+_PRIVATE_ENDING = ".internal"
+_TAKEN_ENDINGS = (".ec2.internal", ".compute.internal")
+_OWN_ENDINGS = (".rds.amazonaws.com", ".rds.amazonaws.com.cn")
 
 _LONGEST_DAYS, _LONGEST_LOGS = 35, 3653
 _LARGEST_DISK = 16384
@@ -45,6 +49,19 @@ def aws_problems(aws: Aws) -> Iterator[str]:
     for name, value in sorted(aws.tags.items()):
         if not _TAG.fullmatch(name) or not re.fullmatch(r"[\w .:/=+@-]{0,256}", value):
             yield f"tags={{{name!r}: {value!r}}}: it takes letters, digits, spaces and _.:/=+-@, and no name aws:…"
+
+
+def private_domain(host: str) -> str | None:
+    """Return the domain of a private zone for a host: all but its first label; None for AWS's own hosts."""
+    return None if host.lower().endswith(_OWN_ENDINGS) else host.lower().partition(".")[2]
+
+
+def host_problem(host: str) -> str | None:
+    """Return why a cluster that is made cannot have a host, in words; None if it can."""
+    domain = private_domain(host)
+    if domain is None or (domain.endswith(_PRIVATE_ENDING) and not f".{domain}".endswith(_TAKEN_ENDINGS)):
+        return None
+    return f"the host {host!r} cannot be given to a cluster that is made"
 
 
 def _network(network: AwsNetwork) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from datasurface import (
     Airflow,
     Aws,
+    AwsSecrets,
     CloudNativePostgres,
     ClusterNodes,
     Egress,
@@ -28,7 +29,12 @@ _IMAGE = "registry.example/datasurface@sha256:" + "0" * 64
 
 def _codes(*deployments: Deployment) -> list[str]:
     merge = PostgresDatabase("merge", host="10.0.0.1", database="merge", credential="merge")
-    environment = Environment("prod", platforms=[YellowPlatform("yellow", container=merge)], deployments=deployments)
+    environment = Environment(
+        "prod",
+        platforms=[YellowPlatform("yellow", container=merge)],
+        deployments=deployments,
+        secrets=[AwsSecrets()] if any(isinstance(each, Aws) for each in deployments) else None,
+    )
     model = consumed_model(
         Snapshot(PostgresDatabase("db", host="10.0.0.1", database="d"), credential="reader"), environments=[environment]
     )
@@ -97,7 +103,7 @@ def test_a_place_that_nobody_has_told_is_found() -> None:
             deployments=[cluster, *more],
             releases="v*",
             release_store="s3://acme-releases",
-            secrets=[KubernetesSecrets()],
+            secrets=[KubernetesSecrets(), *([AwsSecrets()] if any(isinstance(each, Aws) for each in more) else [])],
         )
         made = consumed_model(Snapshot(source, credential="reader"), environments=[environment])
         findings = check(made, capability_map()).findings

@@ -15,6 +15,7 @@ from datasurface.deploy.pod_secrets import needed
 from datasurface.errors import ConfigurationError
 from datasurface.model.airflow import Airflow
 from datasurface.model.aws import AuroraCluster, AwsNetwork
+from datasurface.model.aws_check import host_problem, private_domain
 from datasurface.model.deployment import Aws
 from datasurface.model.infrastructure import AuroraDatabase, Container, Credential
 from datasurface.model.kubernetes import Kubernetes
@@ -24,10 +25,6 @@ from datasurface.release.job import PlatformSpec
 from datasurface.release.needs import SystemJob, issued_credentials
 
 __all__ = ["Database", "Ground", "ground_of"]
-
-_PRIVATE_ENDING = ".internal"
-_TAKEN_ENDINGS = (".ec2.internal", ".compute.internal")
-_OWN_ENDING = ".rds.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,14 +177,8 @@ def _aws_store(choice: StoreChoice) -> AwsSecrets | None:
 
 
 def _domain(container: AuroraDatabase, place: str) -> str | None:
-    """Return the domain that a private hosted zone is made for: all of the host but its first label."""
-    host = container.host.lower()
-    if host.endswith((_OWN_ENDING, f"{_OWN_ENDING}.cn")):
-        return None
-    _first, _dot, domain = host.partition(".")
-    if domain.endswith(_PRIVATE_ENDING) and not f".{domain}".endswith(_TAKEN_ENDINGS):
-        return domain
-    raise ConfigurationError(
-        f"{place}: the host {container.host!r} cannot be given to a cluster that is made",
-        hint="choose a name such as merge.db.acme.internal, which then leads to the cluster inside of the network",
-    )
+    """Return the domain that a private hosted zone is made for; None where the host is AWS's own name."""
+    if problem := host_problem(container.host):
+        hint = "choose a name such as merge.db.acme.internal, which then leads to the cluster inside of the network"
+        raise ConfigurationError(f"{place}: {problem}", hint=hint)
+    return private_domain(container.host)

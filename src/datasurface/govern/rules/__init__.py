@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datasurface.govern.rules import (
     access,
+    aws,
     capture,
     checks,
     deidentification,
@@ -58,6 +59,7 @@ RULES: tuple[Rule, ...] = (
     stores.secret_stores,
     deployments.deployments,
     places.places,
+    aws.aws,
     releases.releases,
     access.sinks,
     access.workspaces,
