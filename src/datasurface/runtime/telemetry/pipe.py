@@ -58,7 +58,9 @@ class Pipe:
             self._tell("its collector is too slow: events are dropped")
 
     def close(self, until: float) -> None:
-        """Send what waits; what is not sent by the moment `until` of the monotonic clock is given up."""
+        """Send what waits; what is not sent by the moment `until` of the monotonic clock is given up, once and for all."""
+        if self._given_up:
+            return
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=max(0.0, until - time.monotonic()))
         self._thread.join(max(0.0, until - time.monotonic()))
