@@ -58,7 +58,7 @@ class Pipe:
             self._tell("its collector is too slow: events are dropped")
 
     def close(self, until: float) -> None:
-        """Send what waits; what is not sent by the moment `until` of the monotonic clock is given up, once and for all."""
+        """Send what waits; what is not sent by the moment `until` of the monotonic clock is given up for good."""
         if self._given_up:
             return
         with contextlib.suppress(queue.Full):
