@@ -120,10 +120,11 @@ class Deployed:
         kept = self.folder / "issued"
         kept.mkdir(mode=0o700)
         self.run("security", "sync", environ={**self.secrets, "DATASURFACE_SECRETS": str(kept)})
-        for secret in sorted(kept.iterdir()):
-            if (secret / "user").exists():
-                self.logins[secret.name] = (secret / "user").read_text().strip()
-                self.canaries.add(secret.name, (secret / "password").read_text().strip())
+        for user in sorted(kept.rglob("user")):
+            name = user.parent.name
+            self.logins[name] = user.read_text().strip()
+            self.canaries.add(name, (user.parent / "password").read_text().strip())
+        assert "yellow.transformer.summing" in self.logins
         shutil.rmtree(kept)
 
     def run(self, *arguments: str, code: int = 0, environ: Mapping[str, str] | None = None) -> str:
