@@ -12,6 +12,7 @@ from pages import ROOT, Block, Command, blocks, commands, model_folder, shell
 
 PAGE = ROOT / "docs" / "tutorial" / "index.md"
 _VARIABLE = (
+    (re.compile(r"(?<= by )[\w.-]+@[\w.-]+"), "SOMEBODY"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ"), "TIME"),
     (re.compile(r"\b[0-9a-f]{64}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{12}\b"), "DIGEST"),
     (re.compile(r"seconds=[\d.]+|(?<=TIME) +\d+\.\d\d\b"), "SECONDS"),
