@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+from click.testing import CliRunner, Result
 
+from datasurface.cli.app import app
 from datasurface.engine.batch import BatchResult
 from datasurface.release.job import PlatformSpec
 from datasurface.runtime.folder import ModelFolder, read_folder
@@ -117,6 +119,13 @@ class Shop:
     def follow(self, spec: PlatformSpec | None = None) -> Followed:
         """Look once, from a machine that has no model: only what a platform file holds."""
         return follow_once(spec or self.spec, self.away, self.environ, who="follower@test", busy_for=1)
+
+    def command(self, *arguments: str) -> Result:
+        """Return what a verb prints."""
+        options = ["-m", str(self.folder), "-e", "prod"]
+        result = CliRunner().invoke(app, [*options, *arguments], env=self.environ, standalone_mode=False)
+        assert result.exception is None, result.exception
+        return result
 
     def run(self, stream: str = "shop") -> BatchResult:
         with open_platform(self.spec, self.away, self.environ) as running:

@@ -93,6 +93,7 @@ def test_exit_codes_tell_a_scheduler_what_to_make_of_it(shop: Project) -> None:
     assert states(job(shop, "crm", "--idle-exit", "0", code=0)) == {"crm": ("idle", 99)}
     assert ran(shop, "none") == ("absent", Verdict.AGAIN)
     assert "name streams" in shop.run("job", "--platform-file", "yellow.json", code=2).stderr
+    assert "without a name" in shop.run("job", "crm", "", "--platform-file", "yellow.json", code=2).stderr
     assert "cannot be read" in shop.run("job", "crm", "--platform-file", "no.json", code=2).stderr
 
 

@@ -219,7 +219,9 @@ def test_rolling_back_to_what_cannot_be_is_refused_before_anything_changes(shop:
     shop.follow()
     shop.run()
     way = shop.way_back()
-    assert [o.refused for o in way.plan.operations if o.refused]
+    (refused,) = [o.refused for o in way.plan.operations if o.refused]
+    assert "the way out is a new release" in refused
+    assert "prune" not in refused
     with pytest.raises(ConfigurationError, match="no kept release is called v7"):
         shop.way_back("v7")
     with pytest.raises(ConfigurationError, match="is active already"):
@@ -251,6 +253,40 @@ def test_an_older_tag_than_the_active_release_does_not_come_by_itself(shop: Shop
     found = shop.follow()
     assert (found.state, found.active) == ("pinned", second)
     assert "it is older than tag v2, which is active" in found.reason
+
+
+def test_a_release_that_was_applied_by_hand_gets_its_tag_when_the_follower_finds_it(shop: Shop):
+    model = shop.model
+    with model.open_one(model.platforms[0]) as running:
+        assert plan_and_apply(running, model.platforms[0], model.release).active
+    with pytest.raises(ConfigurationError, match=r"no kept release is called v1\.9"):
+        shop.way_back("v1.9")
+    first = shop.release("v1.9")
+    assert (first, shop.follow().state) == (model.release.digest, "current")
+    activation = shop.standing.known.activation
+    assert activation is not None
+    assert (activation.origin.label, activation.origin.how) == ("tag v1.9", "apply")
+    assert shop.standing.to_json()["active_ref"] == "v1.9"
+    second = shop.release("v1.10", NAME, PLACED)
+    assert shop.follow().active == second
+    assert "tag v1.9" in shop.command("rollback", "--list").stdout
+    way = shop.roll_back("v1.9")
+    assert (way.target.digest, way.origin.ref) == (first, "v1.9")
+
+
+def test_a_folder_in_the_place_of_a_description_holds_its_release_and_status_says_so(shop: Shop):
+    active = shop.release("v1")
+    shop.follow()
+    place = Path(shop.store) / "acme" / "prod" / "tags" / "v2.json"
+    place.mkdir()
+    found = shop.follow()
+    assert (found.state, found.active, found.exit_code) == ("pending", active, 1)
+    assert "publish it again" in found.reason
+    shown = shop.command("status").stdout
+    assert "wanted: v2 (which release that is could not be told) since" in shown
+    assert "Is a directory" in shown
+    place.rmdir()
+    assert shop.follow().state == "current"
 
 
 def test_a_rollback_during_a_look_is_not_forgotten(shop: Shop, monkeypatch: pytest.MonkeyPatch):

@@ -97,6 +97,8 @@ def command(
     """
     if bool(streams) == bool(system):
         raise click.UsageError("name streams, or a job of the system with --system")
+    if not all(stream.strip() for stream in streams):
+        raise click.UsageError("a stream without a name: an empty variable in the command?")
     platform = read_platform_file(path)
     keep_for_document()
     log_to_stderr(log_format)

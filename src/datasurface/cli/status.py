@@ -91,7 +91,8 @@ def _tell_standing(platform: PlatformStatus) -> None:
     if seen and seen.error:
         click.secho(f"  the release store is out of reach: {seen.error}", fg="yellow")
     if seen and seen.ref and seen.digest != platform.active:
-        click.echo(f"  wanted: {seen.ref} ({(seen.digest or 'not built yet')[:12]}) since {moment(seen.since)}")
+        release = f"release {seen.digest[:12]}" if seen.digest else "which release that is could not be told"
+        click.echo(f"  wanted: {seen.ref} ({release}) since {moment(seen.since)}")
     elif seen and not seen.ref and not seen.error:
         click.secho("  wanted: the rule selects nothing", fg="yellow")
     if following.pending:

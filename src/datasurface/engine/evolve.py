@@ -18,10 +18,11 @@ from datasurface.names import shorten
 from datasurface.release.job import JobDataset, JobSpec, PlatformSpec
 from datasurface.store.streams import DatasetState
 
-__all__ = ["check_refusals", "retired_tables", "table_operations"]
+__all__ = ["WAY_OUT", "check_refusals", "retired_tables", "table_operations"]
 
 _ASIDE = "ds_gone."
-_WAY_OUT = "take the dataset out of the model, `apply --prune`, and put it back; or give it another name"
+WAY_OUT = "take the dataset out of the model, `apply --prune`, and put it back; or give it another name"
+"""What a change of the model that is refused can do instead; a rollback cannot."""
 
 
 def table_operations(
@@ -42,7 +43,7 @@ def _dataset_operations(
     other = _other_stream(job, dataset, actual)
     current = actual.tables.get(tables.current)
     if other is not None and current is not None:
-        reason = f"stream {other!r} has loaded it; {_WAY_OUT}"
+        reason = f"stream {other!r} has loaded it; {WAY_OUT}"
         yield Operation(action="change", target=target, detail=f"stream {job.stream!r}", refused=reason)
         return
     if current is None or state is None or (not state.loaded and _differs(store, dataset, current)):
@@ -147,7 +148,7 @@ def _change(
     """Yield the one operation that lets the tables of a loaded dataset follow the model, if they differ."""
     refused = _refusals(store, dataset, current)
     if refused:
-        yield Operation(action="change", target=target, refused=f"{'; '.join(refused)}. {_WAY_OUT}")
+        yield Operation(action="change", target=target, refused=f"{'; '.join(refused)}. {WAY_OUT}")
         return
     words: list[str] = []
     alters: list[str] = []

@@ -26,6 +26,7 @@ __all__ = [
     "Seen",
     "activation_of",
     "activations_of",
+    "name_activations",
     "read_following",
     "record_activation",
     "save_look",
@@ -172,6 +173,22 @@ def activation_of(connection: Connection, schema: str, digest: str) -> Activatio
     query = select(activations).where(activations.c.digest == digest).order_by(activations.c.number.desc()).limit(1)
     row = bind(connection, schema).execute(query).one_or_none()
     return None if row is None else _activation(row)
+
+
+def name_activations(
+    connection: Connection,
+    schema: str,
+    digest: str,
+    *,
+    ref_kind: str,
+    ref: str,
+    commit: str | None,
+    committed_at: datetime | None,
+) -> None:
+    """Write of which tag or commit a release is, where it became active without one."""
+    nameless = update(activations).where(activations.c.digest == digest, activations.c.ref.is_(None))
+    values = {"ref_kind": ref_kind, "ref": ref, "commit_id": commit, "committed_at": committed_at}
+    bind(connection, schema).execute(nameless.values(**values))
 
 
 def read_following(connection: Connection, schema: str) -> Following:

@@ -193,6 +193,34 @@ def test_a_description_that_was_written_by_half_is_refused_and_the_next_release_
     assert objects.read(key) == whole
 
 
+@pytest.mark.parametrize("thing", ["folder", "dangling link"])
+def test_another_thing_in_the_place_of_a_description_is_not_an_absent_release(thing: str, tmp_path: Path):
+    (tmp_path / "store").mkdir()
+    store, rule = StoredReleases(FolderObjects(tmp_path / "store"), "acme", "prod"), parse_rule("v*")
+    file = written(tmp_path, "one\n")
+    store.publish(described(file, "v1.0"), file)
+    place = tmp_path / "store" / "acme" / "prod" / "tags" / "v1.1.json"
+    place.mkdir() if thing == "folder" else place.symlink_to(tmp_path / "nothing")
+    found = newest(store.look(rule), rule)
+    assert found is not None
+    assert found.name == "v1.1"
+    with pytest.raises(StoreError, match=r"v1\.1\.json") as caught:
+        store.describe(found)
+    assert "publish it again" in caught.value.hint
+    if thing == "folder":
+        with pytest.raises(StoreError, match=r"Is a directory: .*v1\.1\.json") as caught:
+            store.publish(described(file, "v1.1"), file)
+        assert "move it away" in caught.value.hint
+
+
+def test_a_file_in_the_place_of_the_folder_of_tags_is_told(tmp_path: Path):
+    (tmp_path / "acme" / "prod").mkdir(parents=True)
+    (tmp_path / "acme" / "prod" / "tags").write_text("")
+    with pytest.raises(StoreError, match="Not a directory") as caught:
+        StoredReleases(FolderObjects(tmp_path), "acme", "prod").look(parse_rule("v*"))
+    assert "move it away" in caught.value.hint
+
+
 def test_a_file_that_is_gone_is_told(store: StoredReleases, tmp_path: Path):
     file = written(tmp_path, "one\n")
     with pytest.raises(StoreError, match=r"the file of tag v1\.0 at \w+ is not in"):

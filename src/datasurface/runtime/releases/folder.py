@@ -15,6 +15,7 @@ __all__ = ["FolderObjects"]
 
 _READABLE = 0o644
 _DRAFT = ".draft"
+_DESCRIPTION = ".json"
 
 
 class FolderObjects:
@@ -31,14 +32,16 @@ class FolderObjects:
     def keys(self, prefix: str) -> list[str]:
         """Return the keys that begin with `prefix`, a folder; none if it is not there.
 
+        What stands in a description's place counts, whatever it is: a release that cannot be read is not an absent one.
+
         Raises:
-            StoreError: the store's own folder is not there, such as a disk that is not mounted.
+            StoreError: the store's own folder is not there, such as a disk that is not mounted, or one may not be read.
         """
         with self._told():
             if not self._folder.is_dir():
                 raise StoreError(f"the release store {self._folder} is no folder", hint="is its disk mounted?")
-            found = [path for path in (self._folder / prefix).rglob("*") if path.suffix != _DRAFT and path.is_file()]
-            return sorted(path.relative_to(self._folder).as_posix() for path in found)
+            found = [p for p in _below(self._folder / prefix) if p.suffix == _DESCRIPTION or p.is_file()]
+            return sorted(p.relative_to(self._folder).as_posix() for p in found if p.suffix != _DRAFT)
 
     def read(self, key: str) -> bytes | None:
         """Return the content; None if there is none."""
@@ -98,7 +101,28 @@ class FolderObjects:
         try:
             yield
         except OSError as error:
-            raise StoreError(f"the release store {self._folder}: {error.strerror}: {error.filename}") from error
+            where = f"the release store {self._folder}: {error.strerror}: {error.filename}"
+            raise StoreError(where, hint=_way_out(error)) from error
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield all that is below a folder, folders too; nothing if it is not there."""
+
+    def refused(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError) and Path(error.filename or "").suffix != _DESCRIPTION:
+            raise error
+
+    for parent, folders, files in os.walk(folder, onerror=refused):
+        yield from (Path(parent, name) for name in (*folders, *files))
+
+
+def _way_out(error: OSError) -> str:
+    """Return what to do about what a disk says."""
+    if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
+        return "something else is in the place of a file or folder: move it away, and publish it again"
+    if isinstance(error, PermissionError):
+        return "give the user that runs this the right to it"
+    return "see to the disk, and try again"
 
 
 def _sync(folder: Path) -> None:

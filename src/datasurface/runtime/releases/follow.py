@@ -24,7 +24,15 @@ from datasurface.runtime.apply import Applied, apply_plan
 from datasurface.runtime.plan import make_plan
 from datasurface.runtime.platform import RunningPlatform, open_platform
 from datasurface.runtime.releases.base import Candidate, ReleaseSource, newest
-from datasurface.runtime.releases.memory import Known, Mark, is_newer, read_known, remember_look, with_pending
+from datasurface.runtime.releases.memory import (
+    Known,
+    Mark,
+    is_newer,
+    read_known,
+    remember_look,
+    remember_ref,
+    with_pending,
+)
 from datasurface.runtime.releases.opening import address_in, source_of_platform
 from datasurface.runtime.security import keep_access
 from datasurface.secrets.masking import masked
@@ -139,6 +147,7 @@ class _Look:
             self._selected(candidate, None)
             published = source.describe(candidate)
             self._selected(candidate, published)
+            remember_ref(self._running, published)
             return self._move(source, published)
         except TransientError as error:
             return self._unreachable(error)

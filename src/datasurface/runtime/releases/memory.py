@@ -17,13 +17,14 @@ from datasurface.store.following import (
     Pin,
     Seen,
     activation_of,
+    name_activations,
     read_following,
     save_look,
     save_pin,
 )
 from datasurface.store.releases import activated_at, active_digest
 
-__all__ = ["Known", "Mark", "is_newer", "read_known", "remember_look", "remember_pin", "with_pending"]
+__all__ = ["Known", "Mark", "is_newer", "read_known", "remember_look", "remember_pin", "remember_ref", "with_pending"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,22 @@ def remember_look(running: RunningPlatform, seen: Seen, pending: Pending | None)
     if running.is_enrolled():
         with running.reading() as connection:
             save_look(connection, running.schema, running.name, seen, pending)
+            connection.commit()
+
+
+def remember_ref(running: RunningPlatform, published: Published) -> None:
+    """Write of which tag or commit a release is that was applied by hand, so that it can be told and gone back to."""
+    if running.is_enrolled():
+        with running.reading() as connection:
+            name_activations(
+                connection,
+                running.schema,
+                published.digest,
+                ref_kind=published.ref_kind.value,
+                ref=published.ref,
+                commit=published.commit or None,
+                committed_at=published.committed_at,
+            )
             connection.commit()
 
 

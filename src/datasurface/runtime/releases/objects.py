@@ -84,7 +84,7 @@ class StoredReleases:
         content = self._objects.read(candidate.key)
         where = f"{candidate.key} in {self.label}"
         if content is None:
-            raise StoreError(f"{where} is gone")
+            raise StoreError(f"{where} is gone", hint="publish it again")
         found = read_published(content.decode(errors="replace"), where)
         if (found.ref_kind, found.ref) != (candidate.kind, candidate.name):
             raise StoreError(f"{where} describes another release, {found.label}", hint="publish this one again")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
+from datasurface.engine.evolve import WAY_OUT
 from datasurface.engine.operation import Operation
 from datasurface.errors import ConfigurationError, NothingActiveError
 from datasurface.graph.build import build_graph
@@ -28,6 +29,7 @@ from datasurface.store.tables import bind, ledger
 
 __all__ = ["Rollback", "kept_releases", "plan_rollback", "roll_back", "unpin"]
 
+_NEW_RELEASE = "going back cannot undo that: the way out is a new release, which keeps it and undoes the rest"
 _LEAST = 6
 """Digits of a digest that name a release."""
 
@@ -84,7 +86,7 @@ def plan_rollback(running: RunningPlatform, to: str | None) -> Rollback:
     if target is None:
         raise ConfigurationError(f"release {digest[:12]} is no longer kept")
     origin = next((a.origin for a in history if a.digest == digest), Origin(who=""))
-    plan = make_plan(running, target.spec, digest)
+    plan = _going_back(make_plan(running, target.spec, digest))
     stays = tuple(_stays(running, known, target, plan))
     return Rollback(platform=running.name, left=known.active, target=target, origin=origin, plan=plan, stays=stays)
 
@@ -139,6 +141,12 @@ def unpin(running: RunningPlatform) -> Pin | None:
     following = read_known(running).following
     remember_pin(running, None, resumed_at=datetime.now(UTC))
     return following.pin
+
+
+def _going_back(plan: Plan) -> Plan:
+    """Return a plan whose refusals advise what a rollback can do; pruning the dataset would lose its history."""
+    operations = [dataclasses.replace(o, refused=o.refused.replace(WAY_OUT, _NEW_RELEASE)) for o in plan.operations]
+    return dataclasses.replace(plan, operations=tuple(operations))
 
 
 def _named(to: str, history: Iterable[Activation], kept: dict[str, datetime]) -> str:
