@@ -289,7 +289,7 @@ def test_code_that_is_not_there_is_a_failed_batch(shop: Shop):
     shop.bench.apply(deriving(shop, adding(ContainerImage("sums:1"))))
     result = shop.run("sums")
     assert result.outcome is Outcome.FAILED
-    assert "the image sums:1 is run by deploy targets only" in result.error
+    assert "nothing runs the image sums:1 yet" in result.error
     states = "SELECT DISTINCT state FROM ds_yellow.batches WHERE stream = 'sums'"
     assert shop.rows(states) == [("failed",)]
 

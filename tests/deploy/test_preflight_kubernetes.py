@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from datasurface import Airflow, ClusterNodes, Egress, PostgresDatabase, Tls
+from datasurface import Airflow, ClusterNodes, Egress, PostgresDatabase, Snapshot, Tls
 from datasurface.deploy.base import Deployable
 from datasurface.deploy.kubernetes.preflight import PREFLIGHT
 from datasurface.deploy.pod_secrets import mounted_secrets
@@ -243,6 +243,30 @@ def test_a_cluster_that_does_not_answer_is_told_once(tmp_path: Path) -> None:
     found = _run(deployable(), tmp_path)
     assert _worst(found, "cluster.reached") is Verdict.FAIL
     assert _worst(found, "cluster.rights") is Verdict.SKIPPED
+
+
+def test_which_cluster_does_not_answer_is_told_without_a_login(tmp_path: Path) -> None:
+    kubeconfig(tmp_path / "config", f"http://me:{CANARY}@127.0.0.1:9", token=f"{CANARY}-token")
+    (result,) = _run(deployable(), tmp_path)["cluster.reached"]
+    assert "the kubeconfig's context 'here', http://127.0.0.1:9, cannot be reached: " in result.outcome.why
+    assert "kubectl config use-context" in result.outcome.remedy
+    assert CANARY not in json.dumps(result.to_json())
+
+
+def test_a_container_that_many_datastores_have_is_one_row() -> None:
+    whole = deployable(ALONE, streams=5)
+    (platform,) = whole.platforms
+    databases = [
+        PostgresDatabase("d9", host="h", database=f"d{number % 3}", tls=Tls.PREFER)
+        for number in range(len(platform.jobs))
+    ]
+    jobs = tuple(
+        dataclasses.replace(job, capture=Snapshot(database, credential="reader", every="1 day"))
+        for job, database in zip(platform.jobs, databases, strict=True)
+    )
+    release = dataclasses.replace(whole.release, platforms=(dataclasses.replace(platform, jobs=jobs),))
+    found = _run(dataclasses.replace(whole, release=release))["settings.tls"]
+    assert [(result.outcome.about, result.verdict) for result in found] == [("d9", Verdict.WARN)]
 
 
 def test_a_login_that_is_not_valid_is_told(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -116,9 +116,17 @@ def _print(found: Sequence[Result], *, with_passed: bool) -> None:
             click.echo(json.dumps(result.outcome.document, indent=2))
     waiting = Counter(result.outcome.waits_for for result in found if result.outcome.waits_for)
     if waiting and not with_passed:
-        click.echo(f"{waiting.total()} checks were left out: they come after {' and '.join(sorted(waiting))}")
+        click.echo(_left_out(waiting))
     counts = Counter(result.verdict for result in found)
     click.echo(", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict))
+
+
+def _left_out(waiting: Counter[str]) -> str:
+    """Say in one line what waits for which checks."""
+    first = " and ".join(sorted(waiting))
+    if waiting.total() == 1:
+        return f"1 check was left out: it comes after {first}"
+    return f"{waiting.total()} checks were left out: they come after {first}"
 
 
 def _is_worth_a_row(found: Outcome) -> bool:

@@ -120,7 +120,7 @@ _TRANSFORMERS = {
     "DS-X001": CodeInfo(_E, "code whose function is not written module:function"),
     "DS-X002": CodeInfo(_E, "queries that are not those of the output"),
     "DS-X003": CodeInfo(_E, "resources that cannot be read"),
-    "DS-X004": CodeInfo(_W, "a container image, which only deploy targets run"),
+    "DS-X004": CodeInfo(_W, "a container image, which nothing runs yet"),
     "DS-X005": CodeInfo(_E, "a kind of code that nothing installed runs"),
     "DS-X006": CodeInfo(_E, "code from elsewhere that is not pinned"),
     "DS-X007": CodeInfo(_E, "a query that reads what is no input"),

@@ -1,4 +1,4 @@
-"""Container images: what a container is given, and how it says that it is done. Deploy targets run it; this is pure.
+"""Container images: what a container is given, and how it says that it is done. A contract: nothing runs them yet.
 
 In go variables, and files of a private folder whose path is in `DATASURFACE_RUN`; out comes the exit code. The login
 and the secrets are in files, never in variables or arguments. The container reads copies of its inputs, which do not
@@ -53,7 +53,7 @@ ContainerRunner = Callable[[ContainerRun], Ended]
 
 
 class ContainerImageKind:
-    """Refuses: on one machine nothing runs containers. What does is given a `ContainerRun` instead."""
+    """Refuses: nothing here runs containers, nor does a deploy target. What will is given a `ContainerRun` instead."""
 
     def version(self, code: Code, place: Place) -> str:
         """Return nothing: other code is another image."""
@@ -61,7 +61,7 @@ class ContainerImageKind:
         return ""
 
     def launch(self, code: Code, place: Place) -> Launch:
-        """Say who runs images.
+        """Say that nothing runs images.
 
         Raises:
             ConfigurationError: always.
@@ -69,8 +69,8 @@ class ContainerImageKind:
         del place
         image = code.image if isinstance(code, ContainerImage) else type(code).__name__
         raise ConfigurationError(
-            f"the image {image} is run by deploy targets only",
-            hint="here its runs fail; on Kubernetes it runs as a pod",
+            f"nothing runs the image {image} yet",
+            hint="give the transformer code that runs in a process, such as PythonPackage",
         )
 
     def perform(self, code: Code, context: TransformerContext) -> None:

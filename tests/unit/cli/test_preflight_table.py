@@ -44,6 +44,8 @@ def test_what_waits_for_another_is_one_line(capsys: pytest.CaptureFixture[str]) 
     assert "1 fail, 0 warn, 2 skipped, 0 pass" in printed
     _print(found, with_passed=True)
     assert "aws.a" in capsys.readouterr().out
+    _print(found[:2], with_passed=False)
+    assert "1 check was left out: it comes after aws.identity.login" in capsys.readouterr().out
 
 
 def test_what_passes_is_shown_if_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

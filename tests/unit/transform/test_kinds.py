@@ -57,7 +57,7 @@ def test_every_kind_of_the_model_is_installed() -> None:
 @pytest.mark.parametrize(
     ("code", "error", "message"),
     [
-        (ContainerImage("sums:1"), ConfigurationError, "the image sums:1 is run by deploy targets only"),
+        (ContainerImage("sums:1"), ConfigurationError, "nothing runs the image sums:1 yet"),
         (PythonPackage("sums>=1", entry="sums:run"), ConfigurationError, "'sums>=1' pins no version"),
         (SqlQueries("nowhere"), ConfigurationError, "there is no folder of queries"),
         (DbtProject("nowhere"), ConfigurationError, "there is no dbt_project.yml"),

@@ -110,5 +110,6 @@ def _guarded(check: Check[T], subject: T) -> list[Outcome]:
 
 
 def _results(check: Check[T], outcomes: Iterable[Outcome]) -> list[Result]:
-    found = list(outcomes) or [passed(_NOTHING)]
+    """Return what a check found, what it found twice once."""
+    found = list({repr(outcome): outcome for outcome in outcomes}.values()) or [passed(_NOTHING)]
     return [Result(id=check.id, title=check.title, outcome=outcome) for outcome in found]

@@ -97,12 +97,12 @@ def _readable(hint: Hint, path: str) -> Iterator[Finding]:
 
 
 def images(scope: Scope) -> Iterator[Finding]:
-    """DS-X004: a container image needs something that runs containers."""
+    """DS-X004: nothing runs container images yet, on one machine or where it is deployed."""
     running = {node.workspace.name for node in scope.graph.transformers}
     for path, transformer, where in _transformers(scope):
         if isinstance(transformer.code, ContainerImage) and where.workspace.name in running:
-            message = f"the image {shown(transformer.code.image)} is run by deploy targets only"
-            hint = "here its runs fail; on Kubernetes it runs as a pod"
+            message = f"nothing runs the image {shown(transformer.code.image)} yet, so that each run fails"
+            hint = "no deploy target does either; give it code that runs in a process, such as PythonPackage"
             yield finding("DS-X004", transformer.code, path, message, hint, holder=transformer)
 
 

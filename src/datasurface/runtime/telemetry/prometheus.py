@@ -16,6 +16,7 @@ from datasurface import __version__
 from datasurface.errors import ConfigurationError, DataSurfaceError, MissingExtraError
 from datasurface.runtime.telemetry.events import BatchFinished, Event, StreamDispatched
 from datasurface.runtime.telemetry.metrics import METRICS, Kind, Metric
+from datasurface.runtime.telemetry.paths import only_metrics
 from datasurface.runtime.telemetry.pulse import Pulse
 from datasurface.runtime.telemetry.samples import Sample, platform_samples
 from datasurface.runtime.telemetry.state import PlatformReader, PlatformState
@@ -103,6 +104,7 @@ class PrometheusExporter:
             server, thread = _client().start_http_server(port, address, registry=self._registry)
         except (OSError, OverflowError) as error:
             raise ConfigurationError(f"metrics cannot be served at {address}:{port}: {error}") from error
+        server.set_app(only_metrics(server.get_app()))
         self._servers.append((server, thread))
         return int(server.server_port)
 

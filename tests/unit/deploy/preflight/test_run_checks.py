@@ -132,3 +132,10 @@ def test_known_secrets_are_masked() -> None:
         assert "hunter2" not in str(found.to_json())
     finally:
         forget_all()
+
+
+def test_what_is_found_twice_is_told_once() -> None:
+    found = run_checks(
+        [check("a", warned("w", "r", about="x"), warned("w", "r", about="x"), warned("w", "r", about="y"))], None
+    )
+    assert [result.outcome.about for result in found] == ["x", "y"]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from datasurface.deploy.preflight.check import UnseenError
 from datasurface.errors import ConfigurationError, DataSurfaceError, MissingExtraError, TransientError
@@ -34,10 +35,16 @@ class Right:
 
 
 class ClusterApi:
-    """A cluster, as one person may look at it."""
+    """A cluster, as one person may look at it.
 
-    def __init__(self, client: Any) -> None:
+    Args:
+        client: The library's client.
+        context: The kubeconfig's context that it is of; None in a pod.
+    """
+
+    def __init__(self, client: Any, context: str | None = None) -> None:
         self._client = client
+        self._context = context
 
     @classmethod
     def opened(cls, environ: Mapping[str, str]) -> Self:
@@ -54,9 +61,12 @@ class ClusterApi:
             raise MissingExtraError("`datasurface preflight kubernetes`", "kubernetes") from error
         config: Any = untyped
         settings = client.Configuration()
+        context = None
         try:
             if environ.get("KUBECONFIG") or not environ.get("KUBERNETES_SERVICE_HOST"):
-                config.load_kube_config(config_file=environ.get("KUBECONFIG") or None, client_configuration=settings)
+                file = environ.get("KUBECONFIG") or None
+                config.load_kube_config(config_file=file, client_configuration=settings)
+                context = config.list_kube_config_contexts(config_file=file)[1]["name"]
             else:
                 config.load_incluster_config(client_configuration=settings)
         except (config.ConfigException, OSError) as error:
@@ -64,7 +74,7 @@ class ClusterApi:
                 f"no cluster is known: {error}", hint="set KUBECONFIG, or say --offline to check what needs no cluster"
             ) from None
         settings.retries = False
-        return cls(client.ApiClient(settings))
+        return cls(client.ApiClient(settings), context)
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Return what is at a path of the API; None if there is nothing.
@@ -121,15 +131,28 @@ class ClusterApi:
                 retries=False,
             )
         except Exception as error:  # noqa: BLE001 - urllib3's two dozen
-            raise TransientError(
-                f"the cluster cannot be reached: {type(error).__name__}", hint="is its API reachable from here?"
-            ) from None
+            raise self._unreached(error) from None
         if answer.status == _NOT_FOUND:
             return None
         found = _document(answer.data)
         if answer.status >= _REFUSED:
             raise _refusal(f"{method} {path}: {answer.status} {found.get('message', '')}", answer.status, path)
         return found
+
+    def _unreached(self, error: Exception) -> TransientError:
+        """Return that there is no answer, and from which cluster: often another one is meant."""
+        server, why = _without_login(self._client.configuration.host), type(error).__name__
+        if self._context is None:
+            return TransientError(f"{server} cannot be reached: {why}", hint="is its API reachable from here?")
+        return TransientError(
+            f"the cluster of the kubeconfig's context {self._context!r}, {server}, cannot be reached: {why}",
+            hint="choose another (kubectl config use-context NAME, or KUBECONFIG), or is it out of reach from here?",
+        )
+
+
+def _without_login(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _refusal(what: str, status: int, path: str) -> DataSurfaceError:
