@@ -232,5 +232,5 @@ def verdicts(log: str) -> list[dict[str, Any]]:
     for line in log.splitlines():
         text = json.loads(line).get("event", "") if line.startswith("{") else line
         if (start := text.find('{"environment"')) >= 0:
-            found.append(json.loads(text[start:]))
+            found.append(json.JSONDecoder().raw_decode(text[start:])[0])  # more may follow
     return found

@@ -1,7 +1,8 @@
 """A real kube-apiserver with etcd, and a stand-in for everything else of a cluster that tests need.
 
 `tests/kube/build.sh` builds it: Kubernetes 1.20, the newest that Debian has the sources of. RBAC and admission are the
-real ones; there is no scheduler, no controller and no kubelet: `tests/kubelet.py` runs pods as processes.
+real ones; there is no scheduler, no controller and no kubelet: `tests/kubelet.py` runs pods as processes, and
+`tests/kube_quota.py` counts what they take of quotas.
 """
 
 from __future__ import annotations
