@@ -203,5 +203,5 @@ def test_the_ledger_remembers_the_memory_of_the_whole_process_tree(shop: Project
     assert 30_000_000 < small < 200_000_000
     assert small + 150_000_000 < big < small + 500_000_000
     learned = json.loads(shop.run("deploy", "learn").stdout)["yellow"]
-    assert learned["sizes"]["memory"] == big
+    assert big <= learned["sizes"]["memory"] < big * 1.25, "rounded up, so that files do not change by noise"
     assert (learned["sizes"]["batches"], learned["sizes"]["seconds"] > 0.5) == (1, True)
