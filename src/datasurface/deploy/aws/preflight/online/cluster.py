@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from datasurface.deploy.aws.preflight.online.existing import existing_cluster
-from datasurface.deploy.aws.preflight.online.identity import ACCOUNT, principal_of
+from datasurface.deploy.aws.preflight.online.identity import check_of_account, principal_of
 from datasurface.deploy.aws.preflight.subject import AwsSubject
 from datasurface.deploy.aws.preflight.versions import KUBERNETES, judged
-from datasurface.deploy.preflight.check import Check, Needs, Outcome, failed, passed, skipped, warned
+from datasurface.deploy.preflight.check import Check, Outcome, failed, passed, skipped, warned
 
 __all__ = ["CHECKS"]
 
@@ -104,18 +105,7 @@ def _access(subject: AwsSubject) -> Iterator[Outcome]:
         )
 
 
-def _check(kind: str, title: str, looks_at: str, fails: str, remedy: str, look: Any) -> Check[AwsSubject]:
-    return Check(
-        id=f"aws.cluster.{kind}",
-        title=title,
-        looks_at=looks_at,
-        fails=fails,
-        remedy=remedy,
-        look=look,
-        needs=Needs.CREDENTIALS,
-        after=ACCOUNT,
-    )
-
+_check = partial(check_of_account, "aws.cluster")
 
 CHECKS: tuple[Check[AwsSubject], ...] = (
     _check(

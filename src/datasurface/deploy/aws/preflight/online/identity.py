@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from datasurface.deploy.aws.preflight.subject import AwsSubject
 from datasurface.deploy.preflight.check import Check, Needs, Outcome, UnseenError, failed, passed, warned
 
-__all__ = ["ACCOUNT", "CHECKS", "principal_of"]
+__all__ = ["ACCOUNT", "CHECKS", "check_of_account", "principal_of"]
 
 LOGIN, ACCOUNT = "aws.identity.login", "aws.identity.account"
+
+
+def check_of_account(
+    topic: str,
+    kind: str,
+    title: str,
+    looks_at: str,
+    fails: str,
+    remedy: str,
+    look: Callable[[AwsSubject], Iterable[Outcome]],
+) -> Check[AwsSubject]:
+    """Return the check `<topic>.<kind>`, which asks AWS once the account is known to be the one that is meant."""
+    return Check(
+        id=f"{topic}.{kind}",
+        title=title,
+        looks_at=looks_at,
+        fails=fails,
+        remedy=remedy,
+        look=look,
+        needs=Needs.CREDENTIALS,
+        after=ACCOUNT,
+    )
 
 
 def principal_of(subject: AwsSubject) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from datasurface.deploy.aws.preflight.online.existing import existing_cluster
-from datasurface.deploy.aws.preflight.online.identity import ACCOUNT
+from datasurface.deploy.aws.preflight.online.identity import check_of_account
 from datasurface.deploy.aws.preflight.roles import role_of_account
 from datasurface.deploy.aws.preflight.subject import AwsSubject
 from datasurface.deploy.aws.preflight.trust import (
@@ -19,7 +20,7 @@ from datasurface.deploy.aws.preflight.trust import (
     trusts_all_pods,
     web_identity_problems,
 )
-from datasurface.deploy.preflight.check import Check, Needs, Outcome, failed, passed, skipped
+from datasurface.deploy.preflight.check import Check, Outcome, failed, passed, skipped
 
 __all__ = ["CHECKS"]
 
@@ -119,18 +120,7 @@ def _associations(subject: AwsSubject) -> Iterator[Outcome]:
     yield passed(f"{len(there)} service accounts are associated with a role")
 
 
-def _check(kind: str, title: str, looks_at: str, fails: str, remedy: str, look: Any) -> Check[AwsSubject]:
-    return Check(
-        id=f"aws.trust.{kind}",
-        title=title,
-        looks_at=looks_at,
-        fails=fails,
-        remedy=remedy,
-        look=look,
-        needs=Needs.CREDENTIALS,
-        after=ACCOUNT,
-    )
-
+_check = partial(check_of_account, "aws.trust")
 
 CHECKS: tuple[Check[AwsSubject], ...] = (
     _check(

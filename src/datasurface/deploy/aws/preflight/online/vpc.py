@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from datasurface.deploy.aws.preflight.network import network_of
-from datasurface.deploy.aws.preflight.online.identity import ACCOUNT
+from datasurface.deploy.aws.preflight.online.identity import check_of_account
 from datasurface.deploy.aws.preflight.subject import AwsSubject
 from datasurface.deploy.aws.preflight.template import listed
-from datasurface.deploy.preflight.check import Check, Needs, Outcome, failed, passed, warned
+from datasurface.deploy.preflight.check import Check, Outcome, failed, passed, warned
 from datasurface.model.aws import AwsExistingNetwork
 
 __all__ = ["CHECKS"]
@@ -250,18 +251,7 @@ def _databases(subject: AwsSubject) -> Iterator[Outcome]:
                 )
 
 
-def _check(kind: str, title: str, looks_at: str, fails: str, remedy: str, look: Any) -> Check[AwsSubject]:
-    return Check(
-        id=f"aws.vpc.{kind}",
-        title=title,
-        looks_at=looks_at,
-        fails=fails,
-        remedy=remedy,
-        look=look,
-        needs=Needs.CREDENTIALS,
-        after=ACCOUNT,
-    )
-
+_check = partial(check_of_account, "aws.vpc")
 
 CHECKS: tuple[Check[AwsSubject], ...] = (
     _check(
